@@ -1,0 +1,1 @@
+"""What the operator and the build pod agree on: plan in, result out. Standard library only, imports nothing of ours."""

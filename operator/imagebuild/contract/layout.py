@@ -1,0 +1,52 @@
+"""Where things are in the build pod: paths, names and the runner's command line, as both sides see them."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CONTAINER",
+    "EXIT_FAILED",
+    "PLAN_FILE",
+    "POD_INFO_DIR",
+    "REGISTRY_SECRETS_DIR",
+    "RUNNER_COMMAND",
+    "SOURCE_DIR",
+    "STOP_FILE",
+    "SUBID_RANGE_IN_POD",
+    "TERMINATION_LOG",
+    "TMP_DIR",
+    "WORK_DIR",
+    "WORK_ENV",
+]
+
+CONTAINER = "build"
+RUNNER_COMMAND = ("python3", "-S", "-E", "-B", "-m", "imagebuild.runner")
+"""`-S -E -B`: no site packages, no PYTHON* variables, no byte code written; the working directory holds the package."""
+
+POD_INFO_DIR = "/run/imagebuild/pod"
+"""A downwardAPI volume. It follows changes of the pod's annotations within a second, so never mount it by subPath."""
+PLAN_FILE = f"{POD_INFO_DIR}/plan.json"
+STOP_FILE = f"{POD_INFO_DIR}/stop"
+"""Empty until the operator asks the runner to stop; then it holds the reason, one word of `Reason`."""
+
+SOURCE_DIR = "/run/imagebuild/source"
+"""Where a source that is a volume (a ConfigMap) is mounted, read-only."""
+REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
+"""One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
+
+WORK_DIR = "/work"
+"""The only writable place beside TMP_DIR: BuildKit's state, the checkout, sockets and reports. An emptyDir."""
+TMP_DIR = "/tmp"
+WORK_ENV = {
+    "HOME": "/home/user",
+    "USER": "user",
+    "XDG_RUNTIME_DIR": f"{WORK_DIR}/run",
+    "TMPDIR": f"{WORK_DIR}/tmp",
+}
+"""Environment of every program in the pod. `USER` must not be root, else buildkitd takes its rootful paths."""
+
+TERMINATION_LOG = "/dev/termination-log"
+SUBID_RANGE_IN_POD = "user:1001:64535"
+"""The sub-ids that exist in a pod with `hostUsers: false`: such a pod has 65,536 ids, of which the runner's is 1000."""
+
+EXIT_FAILED = 1
+"""What the runner exits with whenever the build did not succeed; the reason is in the result, never in the code."""

@@ -1,0 +1,154 @@
+"""The plan: what the operator asks of a build pod.
+
+The operator writes it as JSON into the pod's annotation, a downwardAPI volume shows it to the runner. It holds no secret,
+only the places where Secrets are mounted. What only the pod can know (the commit, the branch, which cache refs exist)
+is left open here and completed by the runner.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagebuild.contract.codec import DecodeError, decode, encode
+
+__all__ = [
+    "LIMIT",
+    "BranchCache",
+    "CacheExport",
+    "CacheImport",
+    "Dockerfile",
+    "GitSource",
+    "Output",
+    "Plan",
+    "PlanTooLarge",
+    "Registry",
+    "SecretMount",
+    "dump",
+    "parse",
+]
+
+LIMIT = 128 * 1024
+"""Bytes. All annotations of an object together may take 256 KiB; half of that is left to others."""
+
+
+class PlanTooLarge(ValueError):
+    """The plan does not fit into an annotation."""
+
+
+class CacheImport(StrEnum):
+    CURRENT_ELSE_BASE = "CurrentElseBase"
+    BOTH = "Both"
+    CURRENT = "Current"
+    NONE = "None"
+
+
+class CacheExport(StrEnum):
+    ALWAYS = "Always"
+    BASE_ONLY = "BaseOnly"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """A commit of a git repository. Neither ref nor commit: the tip of the remote's HEAD."""
+
+    url: str
+    branch: str | None = None
+    """Short name. Names the cache too, also where `commit` says what is built."""
+    ref: str | None = None
+    """A full ref such as refs/tags/v1 or refs/pull/7/head, instead of a branch."""
+    commit: str | None = None
+    """Full object id; what is built, whatever the branch points to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dockerfile:
+    path: str = "Dockerfile"
+    """Relative to the context directory."""
+    inline: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Images to push, with {commit}, {shortCommit} and {branch} still open. No images: build and keep nothing."""
+
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchCache:
+    """The registry cache with one ref per branch: `<repository>:buildcache-<slug of the branch>-<hash>`."""
+
+    repository: str
+    scope: str
+    """What beside the branch makes the hash in the ref, so that two builds never share a ref by name."""
+    base: str | None = None
+    """The branch whose cache a new branch starts from; None: the branch of the remote's HEAD."""
+    imports: CacheImport = CacheImport.CURRENT_ELSE_BASE
+    export: CacheExport = CacheExport.ALWAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """How BuildKit and the runner reach one registry host (`host` or `host:port`)."""
+
+    host: str
+    http: bool = False
+    """Plain HTTP instead of TLS."""
+    insecure: bool = False
+    """TLS without verification."""
+    mirrors: tuple[str, ...] = ()
+    """Asked first, in order: `host[:port][/path]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretMount:
+    """A Secret the user named, mounted as a directory; the directory is empty while the Secret does not exist."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    git: GitSource | None = None
+    directory: str | None = None
+    """A mounted directory instead of git. Neither: an empty context."""
+    path: str = "."
+    """The context: a directory inside the source."""
+    dockerfile: Dockerfile = Dockerfile()
+    args: tuple[str, ...] = ()
+    """Arguments of `buildctl build`, passed on as they are and never through a shell."""
+    output: Output = Output()
+    cache: BranchCache | None = None
+    registry_secrets: tuple[SecretMount, ...] = ()
+    registries: tuple[Registry, ...] = ()
+    certificates: str = ""
+    """PEM; trusted beside the image's own certificate authorities."""
+    process_sandbox: bool = False
+    """BuildKit gives each RUN step its own PID namespace and /proc; needs an unmasked /proc in the pod."""
+    push_grace: float = 120.0
+    """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
+
+
+def dump(plan: Plan) -> str:
+    """The plan as one line of JSON; the same plan always gives the same text. Raises PlanTooLarge."""
+    text = json.dumps(encode(plan), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    if (size := len(text.encode())) > LIMIT:
+        raise PlanTooLarge(
+            f"the build takes {size:,} bytes to describe and {LIMIT:,} fit; "
+            "move large values of args or an inline Dockerfile into the source"
+        )
+    return text
+
+
+def parse(text: str) -> Plan:
+    """Raises DecodeError, also for text that is not JSON."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise DecodeError("", f"is not JSON ({error})") from error
+    return decode(Plan, document)

@@ -1,0 +1,143 @@
+"""The result: what the runner reports through the container's termination message, and how the operator reads it.
+
+The kubelet cuts messages, so the document is two lines of JSON with the essentials first: a cut second line costs details
+only. RUN steps share the pod, so the operator treats what it reads as untrusted: sizes are bounded, unknown keys ignored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagebuild.contract.codec import decode, encode
+from imagebuild.contract.reasons import Reason
+
+__all__ = ["LIMIT", "BuildResult", "CacheRef", "Details", "Essentials", "Failure", "LookUp", "Timings", "dump", "parse"]
+
+LIMIT = 2048
+"""Bytes. The kubelet keeps 4,096 per container and 12 KiB per pod, which injected sidecars share."""
+
+
+class LookUp(StrEnum):
+    """What the look for a cache ref found before the build."""
+
+    FOUND = "Found"
+    NOT_FOUND = "NotFound"
+    UNAUTHORIZED = "Unauthorized"
+    TIMEOUT = "Timeout"
+    ERROR = "Error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Essentials:
+    reason: Reason
+    message: str = ""
+    """One sentence about this build; the general one is in the table of reasons."""
+    digest: str | None = None
+    """Of what was pushed: sha256:…. Present means pushed, whatever else happened."""
+    commit: str | None = None
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    step: str | None = None
+    """As BuildKit names it: `[build 3/7] RUN make`."""
+    line: int | None = None
+    """In the Dockerfile."""
+    exit_code: int | None = None
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRef:
+    ref: str
+    found: LookUp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds. `total` is from the runner's start to its end; fetch and daemon run side by side."""
+
+    fetch: float = 0.0
+    daemon: float = 0.0
+    solve: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    images: tuple[str, ...] = ()
+    """The references pushed, placeholders filled."""
+    platform: str | None = None
+    steps_total: int = 0
+    """Steps of the Dockerfile that could come from cache (no FROM, no internal ones)."""
+    steps_cached: int = 0
+    imports: tuple[CacheRef, ...] = ()
+    export_ref: str | None = None
+    export_error: str = ""
+    """Why the cache was not written; the build succeeded all the same."""
+    timings: Timings = Timings()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    essentials: Essentials
+    details: Details = Details()
+
+
+def dump(result: BuildResult) -> str:
+    """Two lines of JSON, LIMIT bytes at most: what explains least goes first."""
+    for smaller in _ever_smaller(result):
+        text = _line(smaller.essentials) + "\n" + _line(smaller.details)
+        if len(text.encode()) <= LIMIT:
+            return text
+    return _line(dataclasses.replace(result.essentials, message="", branch=None))
+
+
+def parse(text: str) -> BuildResult | None:
+    """What the message says; None where it says nothing that can be read. A cut message loses its details only."""
+    first, _, second = text.partition("\n")
+    try:
+        essentials = decode(Essentials, _known_reason(json.loads(first)))
+    except (ValueError, RecursionError):
+        return None
+    try:
+        details = decode(Details, json.loads(second))
+    except (ValueError, RecursionError):
+        details = Details()
+    return BuildResult(essentials=essentials, details=details)
+
+
+def _known_reason(document: object) -> object:
+    if isinstance(document, dict) and document.get("reason") not in list(Reason):
+        return {**document, "reason": Reason.UNKNOWN.value}
+    return document
+
+
+def _ever_smaller(result: BuildResult) -> list[BuildResult]:
+    """The result with less and less of: log tail, message, cache refs, images."""
+    steps = [result]
+    if (failure := result.details.failure) is not None:
+        for size in (1000, 600, 300, 100, 0):
+            tail = failure.log_tail[-size:] if size else ""
+            cut = dataclasses.replace(failure, log_tail=tail, step=(failure.step or "")[:200] or None)
+            steps.append(_with_details(steps[-1], failure=cut))
+    essentials = dataclasses.replace(result.essentials, message=result.essentials.message[:300])
+    steps.append(dataclasses.replace(steps[-1], essentials=essentials))
+    steps.append(_with_details(steps[-1], export_error=steps[-1].details.export_error[:100]))
+    steps.append(_with_details(steps[-1], imports=(), export_ref=None))
+    steps.append(_with_details(steps[-1], images=steps[-1].details.images[:3]))
+    steps.append(dataclasses.replace(steps[-1], details=Details(timings=result.details.timings)))
+    return steps
+
+
+def _with_details(result: BuildResult, **changes: object) -> BuildResult:
+    return dataclasses.replace(result, details=dataclasses.replace(result.details, **changes))  # type: ignore[arg-type]
+
+
+def _line(part: Essentials | Details) -> str:
+    return json.dumps(encode(part), separators=(",", ":"), ensure_ascii=False)
