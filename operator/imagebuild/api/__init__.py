@@ -1,0 +1,1 @@
+"""The ImageBuild as users see it: names, spec and status, and the CRD made from them."""

@@ -1,0 +1,78 @@
+"""The operator's configuration: one YAML file, set by the administrator of the cluster."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from imagebuild.api.model import Model
+from imagebuild.api.spec import Resources
+from imagebuild.api.timespan import TimeSpan
+
+
+class Isolation(StrEnum):
+    """How a build is kept from its node, strongest first. Set for the cluster, never lowered by itself."""
+
+    USERNS = "Userns"
+    """The pod has a user namespace (hostUsers: false); BuildKit gives each RUN step a PID namespace of its own."""
+    USERNS_MASKED = "UsernsMasked"
+    """The pod has a user namespace; RUN steps see each other's processes."""
+    ROOTLESS = "Rootless"
+    """The pod runs as an ordinary user of the node; RUN steps see each other's processes."""
+
+
+class ConfigModel(Model):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Builder(ConfigModel):
+    image: str
+    """The builder image, best by digest."""
+
+
+class RegistryConfig(ConfigModel):
+    host: str
+    """host or host:port, as in image references."""
+    http: bool = False
+    """Plain HTTP instead of TLS."""
+    insecure: bool = False
+    """TLS without verification."""
+    mirrors: tuple[str, ...] = ()
+    """Asked first, in order: host[:port][/path]."""
+
+
+class Limits(ConfigModel):
+    running: Annotated[int, Field(ge=1)] = 100
+    """Build pods at once in the cluster."""
+    running_per_namespace: Annotated[int, Field(ge=1)] = 20
+
+
+class PodDefaults(ConfigModel):
+    resources: Resources = Resources(
+        requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
+    )
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets of the build's namespace with which the node pulls the builder image."""
+
+
+class TimeoutDefaults(ConfigModel):
+    build: TimeSpan = "1h"
+
+
+class OperatorConfig(ConfigModel):
+    builder: Builder
+    isolation: Isolation = Isolation.ROOTLESS
+    seccomp_profile: str | None = None
+    """Path of the Localhost profile below the kubelet's seccomp directory. Default: the one this release ships."""
+    seccomp_unconfined: bool = False
+    """No seccomp filter at all. Build pods then need Pod Security level privileged; for clusters without the profile."""
+    registries: tuple[RegistryConfig, ...] = ()
+    certificate_authorities: str = ""
+    """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    limits: Limits = Limits()
+    pod: PodDefaults = PodDefaults()
+    timeouts: TimeoutDefaults = TimeoutDefaults()
+    retry_limit: Annotated[int, Field(ge=0, le=10)] = 3
+    """Attempts after the first one that a fault of the infrastructure is given."""

@@ -1,0 +1,104 @@
+"""An ImageBuild as the operator keeps it: parsed once, at the border, from the document the API server sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from imagebuild.api.model import Model
+from imagebuild.api.names import ANNOTATION_REBUILD_AT
+from imagebuild.api.spec import INPUTS, ImageBuildSpec
+from imagebuild.api.status import ImageBuildStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBuild:
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime
+    deleting: bool
+    inputs: Mapping[str, Any]
+    """The build inputs exactly as written."""
+    spec: ImageBuildSpec | None
+    """None where `problem` says why."""
+    problem: str
+    unknown_fields: tuple[str, ...]
+    """Fields of the spec that this operator does not know; the CRD is newer than the operator."""
+    rebuild_at: datetime | None
+    status: ImageBuildStatus
+
+    @property
+    def finished(self) -> bool:
+        """The last run seen is over; whether a new one is due is another question."""
+        return self.status.phase is not None and self.status.phase.terminal
+
+
+def parse(document: Mapping[str, Any]) -> ImageBuild:
+    """Reads any document the API server can hold. A spec that cannot be read ends up in `problem`, a status in nothing."""
+    meta, written = document["metadata"], document.get("spec") or {}
+    spec, problem = _spec(written)
+    return ImageBuild(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        resource_version=meta["resourceVersion"],
+        created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+        deleting="deletionTimestamp" in meta,
+        inputs={key: written[key] for key in INPUTS if key in written},
+        spec=spec,
+        problem=problem,
+        unknown_fields=tuple(unknown_fields(ImageBuildSpec, written)),
+        rebuild_at=_time((meta.get("annotations") or {}).get(ANNOTATION_REBUILD_AT)),
+        status=_status(document.get("status") or {}),
+    )
+
+
+def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "spec") -> list[str]:
+    """Paths of keys that the model does not have, below objects only: lists and maps hold no optional features."""
+    found = []
+    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    for key, value in written.items():
+        if key not in known:
+            found.append(f"{path}.{key}")
+        elif isinstance(value, Mapping) and (inner := _model_in(known[key])) is not None:
+            found += unknown_fields(inner, value, f"{path}.{key}")
+    return found
+
+
+def _model_in(annotation: Any) -> type[Model] | None:
+    options = [annotation, *get_args(annotation)]
+    return next((option for option in options if isinstance(option, type) and issubclass(option, Model)), None)
+
+
+def _spec(written: Mapping[str, Any]) -> tuple[ImageBuildSpec | None, str]:
+    try:
+        return ImageBuildSpec.model_validate(written), ""
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(["spec", *(str(part) for part in first["loc"])])
+        return None, f"{where}: {first['msg']}"
+
+
+def _status(written: Mapping[str, Any]) -> ImageBuildStatus:
+    try:
+        return ImageBuildStatus.model_validate(written)
+    except ValidationError:
+        # Only another version of this operator writes a status; pods tell what is going on, so start from them.
+        return ImageBuildStatus()
+
+
+def _time(text: str | None) -> datetime | None:
+    """RFC 3339; anything else asks for nothing."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -1,0 +1,49 @@
+"""Every name that another program can see: the resource, labels and annotations. Each string with a "/" is here."""
+
+from __future__ import annotations
+
+import hashlib
+
+GROUP = "imagebuild.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ImageBuild"
+PLURAL = "imagebuilds"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "imagebuild-operator"
+"""The value of MANAGED_BY on build pods; the operator watches no other pods."""
+
+LABEL_BUILD = f"{GROUP}/build"
+"""On build pods: the ImageBuild's name, shortened with a hash where it is longer than a label's value may be."""
+LABEL_RUN = f"{GROUP}/run"
+"""On build pods: which run of the ImageBuild, from 1."""
+LABEL_ATTEMPT = f"{GROUP}/attempt"
+"""On build pods: which attempt of the run, from 1."""
+
+ANNOTATION_PLAN = f"{GROUP}/plan"
+"""On build pods: what the runner is to do (contract/plan.py)."""
+ANNOTATION_INPUTS = f"{GROUP}/inputs-hash"
+"""On build pods: the inputs the pod was made for; equal to status.run.inputsHash."""
+ANNOTATION_STOP = f"{GROUP}/stop"
+"""On build pods: set by the operator to stop the runner; the value is a reason."""
+ANNOTATION_SUBID = f"{GROUP}/subuid"
+"""On build pods with user namespaces: the content of /etc/subuid and /etc/subgid."""
+ANNOTATION_REBUILD_AT = f"{GROUP}/rebuild-at"
+"""On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it starts a new run."""
+
+_LABEL_VALUE_MAX = 63
+_HASH_LENGTH = 10
+
+
+def label_value(name: str) -> str:
+    """An object's name (at most 253 characters) as a label value (at most 63); different names stay different."""
+    return shorten(name, _LABEL_VALUE_MAX)
+
+
+def shorten(name: str, limit: int) -> str:
+    """The name, or its beginning and a hash of the whole of it where it is longer than `limit`."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{name[: limit - _HASH_LENGTH - 1].rstrip('.-')}-{digest}"
