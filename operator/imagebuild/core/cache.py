@@ -1,0 +1,41 @@
+"""`spec.cache.branch`: the registry cache with one ref per branch. On by default wherever an image is pushed."""
+
+from __future__ import annotations
+
+import json
+
+from imagebuild.api.imagebuild import ImageBuild
+from imagebuild.api.spec import BranchCache, Cache, ImageBuildSpec
+from imagebuild.contract import plan
+from imagebuild.core.output import repository
+from imagebuild.core.part import Part, PlanFields
+
+
+def cache(build: ImageBuild, spec: ImageBuildSpec) -> Part:
+    found = branch_cache(build, spec)
+    return Part(plan=PlanFields(cache=found)) if found else Part()
+
+
+def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | None:
+    """None where there is nowhere to keep it, or nothing to do with it."""
+    given = (spec.cache or Cache()).branch or BranchCache()
+    where = given.repository or next((repository(image) for image in spec.output.images or ()), None)
+    imports = given.imports or plan.CacheImport.CURRENT_ELSE_BASE
+    export = given.export or plan.CacheExport.ALWAYS
+    if where is None or (imports is plan.CacheImport.NONE and export is plan.CacheExport.NEVER):
+        return None
+    return plan.BranchCache(
+        repository=where, scope=_scope(build, spec, given), base=given.base, imports=imports, export=export
+    )
+
+
+def _scope(build: ImageBuild, spec: ImageBuildSpec, given: BranchCache) -> str:
+    """Who may share a cache ref: builds of the same source, and of the same Dockerfile and target unless told otherwise."""
+    git = spec.source.git if spec.source else None
+    origin = git.url if git else f"{build.namespace}/{build.name}"
+    if given.scope is not None:
+        return json.dumps([origin, given.scope])
+    context = spec.source.path if spec.source else None
+    dockerfile = spec.dockerfile
+    path = (dockerfile.path if dockerfile else None) or plan.Dockerfile().path
+    return json.dumps([origin, context, path, dockerfile.target if dockerfile else None])

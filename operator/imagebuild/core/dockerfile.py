@@ -1,0 +1,20 @@
+"""`spec.dockerfile` and `spec.args`: what BuildKit's Dockerfile frontend is told."""
+
+from __future__ import annotations
+
+from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.contract import plan
+from imagebuild.core.part import Part, PlanFields
+
+
+def dockerfile(spec: ImageBuildSpec) -> Part:
+    given = spec.dockerfile
+    if given is None:
+        return Part()
+    read = plan.Dockerfile(path=given.path or plan.Dockerfile().path, inline=given.inline, target=given.target)
+    return Part(plan=PlanFields(dockerfile=read), args=("--opt", f"target={given.target}") if given.target else ())
+
+
+def build_args(spec: ImageBuildSpec) -> Part:
+    pairs = sorted((spec.args or {}).items())
+    return Part(args=tuple(word for key, value in pairs for word in ("--opt", f"build-arg:{key}={value}")))

@@ -1,0 +1,149 @@
+"""A pod's document as what it says about the build. The only module that reads pods; it keeps little of them.
+
+What a pod reports is untrusted: RUN steps share it. Causes come from the kubelet and from the typed result, in this order:
+
+1. a digest in the result: the image is pushed, whatever came after
+2. what the kubelet says of the pod: evicted, deadline, preempted
+3. what it says of the container: OOMKilled
+4. the result's reason
+5. the exit code alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from imagebuild.api import names
+from imagebuild.contract import layout
+from imagebuild.contract.reasons import Reason
+from imagebuild.contract.result import BuildResult, parse
+
+Document = Mapping[str, Any]
+
+
+class State(StrEnum):
+    WAITING = "Waiting"
+    RUNNING = "Running"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    name: str
+    uid: str
+    owner_uid: str
+    run: int
+    attempt: int
+    inputs_hash: str
+    created_at: datetime
+    state: State
+    reason: Reason
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: BuildResult | None = None
+    stopping: bool = False
+    """The operator has asked it to stop."""
+
+    @property
+    def live(self) -> bool:
+        return self.state is not State.ENDED
+
+
+_POD_REASONS = {
+    "Evicted": Reason.EVICTED,
+    "DeadlineExceeded": Reason.TIMED_OUT,
+    "Preempting": Reason.EVICTED,
+    "Terminated": Reason.POD_LOST,  # a node that shuts down
+    "NodeLost": Reason.POD_LOST,
+    "NodeShutdown": Reason.POD_LOST,
+}
+_PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_START_FAILURES = {"CreateContainerError", "CreateContainerConfigError", "RunContainerError"}
+_MESSAGE_MAX = 500
+
+
+def observe(document: Document) -> Observation:
+    """Raises KeyError for a pod that is not one of ours."""
+    meta = document["metadata"]
+    labels, annotations = meta["labels"], meta.get("annotations") or {}
+    status = document.get("status") or {}
+    container = _container(status)
+    (owner,) = (reference for reference in meta["ownerReferences"] if reference.get("controller"))
+    return Observation(
+        name=meta["name"],
+        uid=meta["uid"],
+        owner_uid=owner["uid"],
+        run=int(labels[names.LABEL_RUN]),
+        attempt=int(labels[names.LABEL_ATTEMPT]),
+        inputs_hash=annotations.get(names.ANNOTATION_INPUTS, ""),
+        created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+        stopping=bool(annotations.get(names.ANNOTATION_STOP)),
+        **_progress(status, container),
+    )
+
+
+def _container(status: Document) -> Document:
+    """The state of the build container; sidecars that others inject do not count."""
+    found = (item for item in status.get("containerStatuses") or () if item["name"] == layout.CONTAINER)
+    return next(found, {}).get("state") or {}
+
+
+def _progress(status: Document, container: Document) -> dict[str, Any]:
+    if (terminated := container.get("terminated")) is not None:
+        return _ended(status, terminated)
+    if status.get("phase") in ("Failed", "Succeeded"):
+        return _ended(status, {})
+    if (running := container.get("running")) is not None:
+        return {"state": State.RUNNING, "reason": Reason.BUILDING, "started_at": _time(running.get("startedAt"))}
+    reason, message = _waiting(status, container.get("waiting") or {})
+    return {"state": State.WAITING, "reason": reason, "message": message[:_MESSAGE_MAX]}
+
+
+def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
+    word, message = waiting.get("reason", ""), waiting.get("message", "")
+    if word in _PULL_FAILURES:
+        return Reason.IMAGE_PULL_FAILED, message
+    if word in _START_FAILURES:
+        return (Reason.PROFILE_MISSING if "seccomp" in message else Reason.CONTAINER_NOT_STARTED), message
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Reason.UNSCHEDULABLE, condition.get("message", "")
+    return Reason.STARTING, ""
+
+
+def _ended(status: Document, terminated: Document) -> dict[str, Any]:
+    result = parse(terminated.get("message") or "")
+    reason, message = _cause(status, terminated, result)
+    return {
+        "state": State.ENDED,
+        "reason": reason,
+        "message": message[:_MESSAGE_MAX],
+        "started_at": _time(terminated.get("startedAt")) or _time(status.get("startTime")),
+        "finished_at": _time(terminated.get("finishedAt")),
+        "result": result,
+    }
+
+
+def _cause(status: Document, terminated: Document, result: BuildResult | None) -> tuple[Reason, str]:
+    said = result.essentials if result else None
+    if said is not None and (said.digest is not None or said.reason is Reason.BUILT):
+        return Reason.BUILT, said.message
+    if (word := status.get("reason")) in _POD_REASONS:
+        return _POD_REASONS[word], status.get("message", "")
+    if terminated.get("reason") == "OOMKilled":
+        return Reason.OUT_OF_MEMORY, "the kernel ended the build container for using more memory than its limit"
+    if said is not None:
+        # our own stops name a reason of ours; a bare TERM comes from whoever deletes the pod
+        return (Reason.POD_LOST if said.reason is Reason.STOPPED else said.reason), said.message
+    if not terminated:
+        return Reason.POD_LOST, status.get("message") or "the pod ended without having started the build container"
+    return Reason.UNKNOWN, f"the build container ended with exit code {terminated.get('exitCode')} and left no result"
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

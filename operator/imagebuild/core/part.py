@@ -1,0 +1,45 @@
+"""`Part`: what one concern of the spec adds to a build pod. pod.py adds them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from imagebuild.contract import plan
+
+Manifest = dict[str, Any]
+"""A Kubernetes document, or a piece of one, as the YAML it becomes."""
+
+
+class PlanFields(TypedDict, total=False):
+    """The fields of the plan that a part may set; each is set by one part only."""
+
+    git: plan.GitSource
+    directory: str
+    path: str
+    dockerfile: plan.Dockerfile
+    output: plan.Output
+    cache: plan.BranchCache
+    registry_secrets: tuple[plan.SecretMount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    plan: PlanFields = field(default_factory=PlanFields)
+    args: tuple[str, ...] = ()
+    """Arguments of `buildctl build`."""
+    mounts: tuple[Manifest, ...] = ()
+    volumes: tuple[Manifest, ...] = ()
+
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            plan={**self.plan, **other.plan},
+            args=self.args + other.args,
+            mounts=self.mounts + other.mounts,
+            volumes=self.volumes + other.volumes,
+        )
+
+
+def volume(name: str, path: str, source: Manifest) -> Part:
+    """A volume of the pod, mounted read-only."""
+    return Part(volumes=({"name": name, **source},), mounts=({"name": name, "mountPath": path, "readOnly": True},))

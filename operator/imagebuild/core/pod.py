@@ -1,0 +1,159 @@
+"""The build pod: all parts of the spec added up, in one fixed skeleton."""
+
+from __future__ import annotations
+
+import hashlib
+
+from imagebuild.api import names
+from imagebuild.api.config import OperatorConfig
+from imagebuild.api.imagebuild import ImageBuild
+from imagebuild.api.spec import ImageBuildSpec, Resources
+from imagebuild.api.status import Run
+from imagebuild.api.timespan import seconds
+from imagebuild.contract import layout, plan
+from imagebuild.core.auth import registry_secrets
+from imagebuild.core.cache import cache
+from imagebuild.core.dockerfile import build_args, dockerfile
+from imagebuild.core.isolation import Sandbox, sandbox
+from imagebuild.core.output import output
+from imagebuild.core.part import Manifest, Part, volume
+from imagebuild.core.source import source
+
+_NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
+_GRACE_SECONDS = 20
+"""From TERM to KILL: buildctl cancels, the runner writes its result."""
+
+_UNDISTURBED = {
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+    # a proxy beside the build never ends and stands between BuildKit and the registry
+    "sidecar.istio.io/inject": "false",
+    "linkerd.io/inject": "disabled",
+}
+
+
+def pod_name(build: ImageBuild, run: int, attempt: int) -> str:
+    """The same for the same attempt, never used again: a second POST of it meets a 409, not a second pod."""
+    unique = hashlib.sha256(f"{build.uid}/{run}/{attempt}".encode()).hexdigest()[:6]
+    suffix = f"-{run}-{attempt}-{unique}"
+    return names.shorten(build.name.replace(".", "-"), _NAME_MAX - len(suffix)) + suffix
+
+
+def build_timeout(spec: ImageBuildSpec, config: OperatorConfig) -> str:
+    return (spec.timeouts.build if spec.timeouts else None) or config.timeouts.build
+
+
+def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config: OperatorConfig) -> Manifest:
+    """Raises plan.PlanTooLarge."""
+    box = sandbox(config)
+    parts = parts_of(build, spec, run.number) + box.part
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod_name(build, run.number, attempt),
+            "namespace": build.namespace,
+            "labels": {
+                names.MANAGED_BY: names.MANAGER,
+                names.LABEL_BUILD: names.label_value(build.name),
+                names.LABEL_RUN: str(run.number),
+                names.LABEL_ATTEMPT: str(attempt),
+                "sidecar.istio.io/inject": "false",
+            },
+            "annotations": {
+                **_UNDISTURBED,
+                **box.annotations,
+                names.ANNOTATION_INPUTS: run.inputs_hash,
+                names.ANNOTATION_PLAN: plan.dump(_plan(parts, box, config)),
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": names.API_VERSION,
+                    "kind": names.KIND,
+                    "name": build.name,
+                    "uid": build.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        },
+        "spec": _pod_spec(parts, box, spec, config),
+    }
+
+
+def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: int) -> Part:
+    return sum(
+        (
+            dockerfile(spec),
+            build_args(spec),
+            output(spec, run),
+            cache(build, spec),
+            registry_secrets(spec),
+            _pod_info(),
+        ),
+        source(spec),
+    )
+
+
+def _plan(parts: Part, box: Sandbox, config: OperatorConfig) -> plan.Plan:
+    return plan.Plan(
+        **parts.plan,
+        args=parts.args,
+        registries=tuple(
+            plan.Registry(host=entry.host, http=entry.http, insecure=entry.insecure, mirrors=entry.mirrors)
+            for entry in config.registries
+        ),
+        certificates=config.certificate_authorities,
+        process_sandbox=box.process_sandbox,
+    )
+
+
+def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
+    pull_secrets = [{"name": name} for name in config.pod.image_pull_secrets]
+    return {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": max(1, round(seconds(build_timeout(spec, config)))),
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+        **box.pod,
+        "containers": [
+            {
+                "name": layout.CONTAINER,
+                "image": config.builder.image,
+                "command": list(layout.RUNNER_COMMAND),
+                "env": [{"name": name, "value": value} for name, value in layout.WORK_ENV.items()],
+                "resources": _resources(spec, config),
+                "securityContext": box.container,
+                "terminationMessagePath": layout.TERMINATION_LOG,
+                "volumeMounts": [
+                    {"name": "work", "mountPath": layout.WORK_DIR},
+                    {"name": "tmp", "mountPath": layout.TMP_DIR},
+                    *parts.mounts,
+                ],
+            }
+        ],
+        # emptyDirs, because overlayfs cannot be stacked on the container's own overlay
+        "volumes": [{"name": "work", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}, *parts.volumes],
+    }
+
+
+def _pod_info() -> Part:
+    """Plan and stop request as files that follow the pod's annotations; `$(X)` is not expanded there, as it is in args."""
+    items = [
+        {"path": path.rpartition("/")[2], "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, annotation in (
+            (layout.PLAN_FILE, names.ANNOTATION_PLAN),
+            (layout.STOP_FILE, names.ANNOTATION_STOP),
+        )
+    ]
+    return volume("pod", layout.POD_INFO_DIR, {"downwardAPI": {"items": items}})
+
+
+def _resources(spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
+    """The user's amounts over the operator's; a limit below the default request takes the request down with it."""
+    asked = (spec.pod.resources if spec.pod else None) or Resources()
+    limits = {**(config.pod.resources.limits or {}), **(asked.limits or {})}
+    requests = {**(config.pod.resources.requests or {}), **(asked.limits or {}), **(asked.requests or {})}
+    return {"requests": requests, **({"limits": limits} if limits else {})}

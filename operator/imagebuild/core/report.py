@@ -1,0 +1,225 @@
+"""Statuses: what happened, as users read it. Each function takes a status and gives the next one; `seal` completes it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from imagebuild.api.config import OperatorConfig
+from imagebuild.api.imagebuild import ImageBuild
+from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.api.status import (
+    CacheExportStatus,
+    CacheImportStatus,
+    CacheStatus,
+    Effective,
+    FailureStatus,
+    ImageBuildStatus,
+    OutputStatus,
+    Phase,
+    Run,
+    RunRecord,
+    SourceStatus,
+    Success,
+    Timings,
+)
+from imagebuild.api.timespan import short
+from imagebuild.contract.reasons import Reason
+from imagebuild.contract.result import BuildResult, Details
+from imagebuild.core.cache import branch_cache
+from imagebuild.core.observe import Observation, State
+from imagebuild.core.pod import build_timeout
+
+_HISTORY = 5
+_FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
+_OPEN_ATTEMPT = ("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "failure", "next_retry_at")
+
+
+def begin(old: ImageBuildStatus, run: Run, now: datetime) -> ImageBuildStatus:
+    """The status of a new run: of the old one only the last success and a line of history stay."""
+    return ImageBuildStatus(
+        phase=Phase.PENDING,
+        reason=Reason.QUEUED,
+        run=run,
+        attempt=0,
+        failures=0,
+        waits=0,
+        queued_at=now,
+        last_successful=old.last_successful,
+        history=_remember(old),
+    )
+
+
+def waiting(status: ImageBuildStatus, reason: Reason, message: str = "") -> ImageBuildStatus:
+    return status.model_copy(
+        update={"phase": Phase.PENDING, "reason": reason, "message": message or reason.row.sentence}
+    )
+
+
+def attempted(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
+    """An attempt has a pod now: its identity is recorded, what was known of the attempt before is gone."""
+    if status.pod_uid == pod.uid:
+        return status
+    cleared = status.model_copy(update=dict.fromkeys(_OPEN_ATTEMPT))
+    return cleared.model_copy(update={"attempt": pod.attempt, "pod_name": pod.name, "pod_uid": pod.uid})
+
+
+def under_way(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
+    """The pod waits or runs."""
+    phase = Phase.RUNNING if pod.state is State.RUNNING else Phase.PENDING
+    told = pod.message or pod.reason.row.sentence
+    return status.model_copy(
+        update={"phase": phase, "reason": pod.reason, "message": told, "started_at": pod.started_at}
+    )
+
+
+def succeeded(status: ImageBuildStatus, pod: Observation, result: BuildResult) -> ImageBuildStatus:
+    said, details = result.essentials, result.details
+    images = details.images[:16]
+    done = status.model_copy(
+        update={
+            **_ended(pod, details),
+            "phase": Phase.SUCCEEDED,
+            "reason": Reason.BUILT,
+            "message": _outcome(result),
+            "source": SourceStatus(commit=said.commit, branch=said.branch) if said.commit else None,
+            "output": OutputStatus(digest=said.digest, images=images, platform=details.platform),
+            "cache": _cache(details),
+        }
+    )
+    run = status.run.number if status.run else 1
+    success = Success(
+        run=run, digest=said.digest, images=images, commit=said.commit, time=pod.finished_at or pod.created_at
+    )
+    return done.model_copy(update={"last_successful": success})
+
+
+def failed(status: ImageBuildStatus, reason: Reason, message: str, pod: Observation | None = None) -> ImageBuildStatus:
+    result = pod.result if pod else None
+    details = result.details if result else Details()
+    said = message or reason.row.sentence
+    commit = result.essentials.commit if result else None
+    return status.model_copy(
+        update={
+            **(_ended(pod, details) if pod else {}),
+            "phase": Phase.FAILED,
+            "reason": reason,
+            "message": said,
+            "next_retry_at": None,
+            "source": SourceStatus(commit=commit, branch=result.essentials.branch) if result and commit else None,
+            "failure": _failure(reason, said, details),
+        }
+    )
+
+
+def again(
+    status: ImageBuildStatus, pod: Observation, reason: Reason, now: datetime, *, counted: bool
+) -> ImageBuildStatus:
+    """The attempt is over and closed; another follows after a while that grows with each one."""
+    failures, waits = (status.failures or 0) + counted, (status.waits or 0) + (not counted)
+    at = now + delay(failures if counted else waits, pod.uid)
+    detail = pod.message or pod.reason.row.sentence
+    return status.model_copy(
+        update={
+            "phase": Phase.PENDING,
+            "reason": reason,
+            "message": f"{pod.reason}: {detail}" if reason is Reason.RETRYING else detail,
+            "failures": failures,
+            "waits": waits,
+            "pod_uid": None,
+            "next_retry_at": at,
+        }
+    )
+
+
+def lost(status: ImageBuildStatus, now: datetime) -> ImageBuildStatus:
+    """The pod of the open attempt is gone: the attempt counts as a fault of the infrastructure."""
+    failures = (status.failures or 0) + 1
+    return status.model_copy(
+        update={
+            "phase": Phase.PENDING,
+            "reason": Reason.RETRYING,
+            "message": f"{Reason.POD_LOST}: the build pod {status.pod_name} is gone",
+            "failures": failures,
+            "pod_uid": None,
+            "next_retry_at": now + delay(failures, status.pod_uid or ""),
+        }
+    )
+
+
+def delay(times: int, seed: str) -> timedelta:
+    """2 s, 4 s, 8 s … 5 min, each up to a quarter longer. The same pod gives the same: a restart changes nothing."""
+    spread = 1 + sum(seed.encode()) % 64 / 256
+    return min(_FIRST_DELAY * 2 ** min(max(times, 1) - 1, 16), _LONGEST_DELAY) * spread
+
+
+def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -> Effective:
+    cache = branch_cache(build, spec)
+    return Effective(
+        isolation=config.isolation,
+        builder=config.builder.image,
+        cache_repository=cache.repository if cache else None,
+        cache_import=cache.imports if cache else None,
+        cache_export=cache.export if cache else None,
+        timeout=build_timeout(spec, config),
+    )
+
+
+def _remember(old: ImageBuildStatus) -> tuple[RunRecord, ...]:
+    if old.run is None:
+        return ()
+    over = old.phase if old.phase is not None and old.phase.terminal else Phase.FAILED
+    record = RunRecord(
+        run=old.run.number,
+        phase=over,
+        reason=old.reason if over is old.phase and old.reason else Reason.SUPERSEDED,
+        digest=old.output.digest if old.output else None,
+        commit=old.source.commit if old.source else None,
+        finished_at=old.finished_at,
+    )
+    return (record, *old.history)[:_HISTORY]
+
+
+def _ended(pod: Observation, details: Details) -> dict[str, object]:
+    took = (pod.finished_at - pod.started_at).total_seconds() if pod.finished_at and pod.started_at else None
+    start = max(0.0, (pod.started_at - pod.created_at).total_seconds()) if pod.started_at else 0.0
+    spent = details.timings
+    return {
+        "started_at": pod.started_at,
+        "finished_at": pod.finished_at,
+        "duration": None if took is None else short(took),
+        "timings": Timings(pod=start, fetch=spent.fetch, daemon=spent.daemon, solve=spent.solve, total=spent.total),
+    }
+
+
+def _outcome(result: BuildResult) -> str:
+    details = result.details
+    reused = (
+        f"; {details.steps_cached} of {details.steps_total} steps came from the cache" if details.steps_total else ""
+    )
+    warning = f"; the cache was not written: {details.export_error}" if details.export_error else ""
+    made = "Built and pushed" if result.essentials.digest else "Built, nothing kept"
+    return f"{made}{reused}{warning}."
+
+
+def _cache(details: Details) -> CacheStatus:
+    export = details.export_ref
+    return CacheStatus(
+        cached=details.steps_cached,
+        total=details.steps_total,
+        summary=f"{details.steps_cached}/{details.steps_total}",
+        imports=tuple(CacheImportStatus(ref=entry.ref, result=entry.found) for entry in details.imports[:4]),
+        export=CacheExportStatus(ref=export, error=details.export_error or None) if export else None,
+    )
+
+
+def _failure(reason: Reason, message: str, details: Details) -> FailureStatus:
+    seen = details.failure
+    return FailureStatus(
+        reason=reason,
+        message=message,
+        step=seen.step if seen else None,
+        line=seen.line if seen else None,
+        exit_code=seen.exit_code if seen else None,
+        log_tail=(seen.log_tail or None) if seen else None,
+        next_step=reason.row.next_step or None,
+    )

@@ -1,0 +1,36 @@
+"""`spec.source`: what the runner fetches, or the volume that holds the build context."""
+
+from __future__ import annotations
+
+from imagebuild.api.spec import ConfigMapSource, GitSource, ImageBuildSpec
+from imagebuild.contract import layout, plan
+from imagebuild.core.part import Part, PlanFields, volume
+
+_HEADS = "refs/heads/"
+
+
+def source(spec: ImageBuildSpec) -> Part:
+    given = spec.source
+    if given is None:
+        return Part()
+    part = Part(plan=PlanFields(path=given.path)) if given.path else Part()
+    if given.git is not None:
+        part += _git(given.git)
+    if given.config_map is not None:
+        part += _config_map(given.config_map)
+    return part
+
+
+def _git(git: GitSource) -> Part:
+    branch, ref = git.branch, git.ref
+    if git.tag is not None:
+        ref = f"refs/tags/{git.tag}"
+    if ref is not None and ref.startswith(_HEADS):
+        branch, ref = ref.removeprefix(_HEADS), None
+    return Part(plan=PlanFields(git=plan.GitSource(url=git.url, branch=branch, ref=ref, commit=git.commit)))
+
+
+def _config_map(config_map: ConfigMapSource) -> Part:
+    # optional: a missing one is reported by the runner within a second; without it the kubelet would only log it
+    mounted = volume("source", layout.SOURCE_DIR, {"configMap": {"name": config_map.name, "optional": True}})
+    return Part(plan=PlanFields(directory=layout.SOURCE_DIR)) + mounted
