@@ -1,0 +1,65 @@
+"""`imagebuild-operator`: flags and configuration file in, a running operator out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import kopf
+
+from imagebuild import __version__
+from imagebuild.controller.app import App
+from imagebuild.controller.cluster import Cluster
+from imagebuild.controller.configfile import ConfigError, ConfigFile
+from imagebuild.controller.handlers import registry
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 after a stop that was asked for, 1 where the operator must be started again, 2 for a bad configuration."""
+    flags = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=flags.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout
+    )
+    try:
+        config = ConfigFile(flags.config)
+    except ConfigError as error:
+        print(f"imagebuild-operator: {error}", file=sys.stderr)
+        return 2
+    return asyncio.run(_run(config, flags))
+
+
+async def _run(config: ConfigFile, flags: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    app = App(await Cluster.connect(), config, stop)
+    logging.getLogger(__name__).info("imagebuild-operator %s, isolation %s", __version__, config.current.isolation)
+    await kopf.operator(
+        registry=registry(app),
+        standalone=True,
+        clusterwide=True,
+        liveness_endpoint=f"http://{flags.listen}/healthz",
+        stop_flag=stop,
+    )
+    return 1 if app.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imagebuild-operator", description="Builds container images for the ImageBuilds of a cluster."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path("/etc/imagebuild/config.yaml"),
+        help="configuration file (default: %(default)s)",
+    )
+    parser.add_argument("--listen", default="0.0.0.0:8080", help="address of /healthz (default: %(default)s)")
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The work queue: keys, each worked on by one worker at a time, again after a while if that failed.
+
+As in client-go: a key that is added while it waits is not added twice; one that is added while it is worked on is done
+again afterwards. kopf has no such thing: it calls a handler per event and forgets what failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from imagebuild.core.admit import Key
+
+_log = logging.getLogger(__name__)
+
+_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.2, 60.0
+
+
+class WorkQueue:
+    def __init__(self) -> None:
+        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+        self._dirty: set[Key] = set()
+        self._busy: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+
+    def add(self, key: Key) -> None:
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._busy:
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Once for a key: the earliest time asked for wins."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0.0, seconds)
+        if (planned := self._timers.get(key)) is not None:
+            if planned[0] <= at:
+                return
+            planned[1].cancel()
+        self._timers[key] = (at, loop.call_at(at, self._due, key))
+
+    def add_at(self, key: Key, moment: datetime) -> None:
+        self.add_after(key, (moment - datetime.now(moment.tzinfo)).total_seconds())
+
+    async def work(self, do: Callable[[Key], Awaitable[None]]) -> None:
+        """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off."""
+        while True:
+            key = await self._ready.get()
+            self._dirty.discard(key)
+            self._busy.add(key)
+            try:
+                await do(key)
+            except Exception as error:  # noqa: BLE001 whatever it is, the key must not be lost
+                self._later(key, error)
+            else:
+                self._failures.pop(key, None)
+            finally:
+                self._busy.discard(key)
+                if key in self._dirty:
+                    self._ready.put_nowait(key)
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _later(self, key: Key, error: Exception) -> None:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        seconds = min(_FIRST_DELAY_SECONDS * 2 ** min(failures - 1, 16), _LONGEST_DELAY_SECONDS)
+        _log.warning(
+            "%s/%s: %s: %s; trying again in %.1f s", *key, type(error).__name__, error, seconds, exc_info=error
+        )
+        self.add_after(key, seconds)

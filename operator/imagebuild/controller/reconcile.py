@@ -1,0 +1,190 @@
+"""One ImageBuild, from what is to what should be next: gather, decide (core/decide.py), apply, and decide again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from imagebuild.api import names
+from imagebuild.api.config import OperatorConfig
+from imagebuild.api.imagebuild import ImageBuild
+from imagebuild.api.status import ImageBuildStatus
+from imagebuild.contract.reasons import Reason
+from imagebuild.controller.cluster import ApiError, Cluster
+from imagebuild.controller.queue import WorkQueue
+from imagebuild.controller.slots import Slots
+from imagebuild.controller.store import Store
+from imagebuild.core import decide as steps
+from imagebuild.core.admit import Key
+from imagebuild.core.observe import Observation, State
+
+_log = logging.getLogger(__name__)
+
+_MOST_STEPS = 8
+"""More decisions than any way through decide.py has; a worker that needs more goes on from the queue."""
+_ASK_AGAIN = timedelta(seconds=30)
+"""After a quota refused the pod: nothing tells when there is room."""
+_STOP_GRACE_SECONDS = 30
+"""What a pod that was asked to stop is given until the kubelet ends it."""
+_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+
+
+class Reconciler:
+    def __init__(
+        self, cluster: Cluster, store: Store, queue: WorkQueue, slots: Slots, config: Callable[[], OperatorConfig]
+    ) -> None:
+        self._cluster, self._store, self._queue, self._slots, self._config = cluster, store, queue, slots, config
+
+    async def reconcile(self, key: Key) -> None:
+        gone = ""
+        for _ in range(_MOST_STEPS):
+            build = self._store.build(key)
+            if build is None:
+                self._slots.release(key)
+                return
+            context = self._context(key, gone)
+            decision = steps.decide(build, context)
+            if isinstance(decision, steps.Confirm):
+                gone = await self._look(key, decision.name)
+            elif not await self._apply(build, decision, context):
+                return
+        self._queue.add(key)
+
+    def _context(self, key: Key, gone: str) -> steps.Context:
+        return steps.Context(
+            pods=self._store.pods(key),
+            config=self._config(),
+            now=datetime.now(UTC),
+            admitted=self._slots.admitted(key),
+            gone=gone,
+        )
+
+    async def _apply(self, build: ImageBuild, decision: steps.Decision, context: steps.Context) -> bool:
+        """Whether there may be more to do at once."""
+        key = (build.namespace, build.name)
+        match decision:
+            case steps.Nothing():
+                self._slots.release(key)
+                return False
+            case steps.Report():
+                self._slots.release(key)
+                if decision.wake_at is not None:
+                    self._queue.add_at(key, decision.wake_at)
+                return await self._write(build, decision.status)
+            case steps.Queue():
+                self._slots.ask(key, decision.since)
+                return self._slots.told_to_wait(key) and await self._write(build, decision.status)
+            case steps.Create():
+                return await self._create(build, decision, context)
+            case steps.Stop():
+                return await self._stop(key, decision.pod, decision.reason)
+            case steps.Confirm():
+                raise AssertionError("handled by the caller")
+            case _:
+                assert_never(decision)
+
+    async def _write(self, build: ImageBuild, status: ImageBuildStatus) -> bool:
+        if status == build.status:
+            return False
+        identity = {
+            "namespace": build.namespace,
+            "name": build.name,
+            "uid": build.uid,
+            "resourceVersion": build.resource_version,
+        }
+        try:
+            written = await self._cluster.put_status(
+                identity, status.model_dump(mode="json", by_alias=True, exclude_none=True)
+            )
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return False  # deleted meanwhile; the event follows
+            if error.code == _CONFLICT:
+                self._store.put_build(await self._cluster.build(build.namespace, build.name))
+                return True
+            raise
+        if (status.phase, status.reason) != (build.status.phase, build.status.reason):
+            number = status.run.number if status.run else 0
+            _log.info("%s/%s run %d: %s, %s", build.namespace, build.name, number, status.phase, status.reason)
+        self._store.put_build(written)
+        return False
+
+    async def _create(self, build: ImageBuild, decision: steps.Create, context: steps.Context) -> bool:
+        key = (build.namespace, build.name)
+        try:
+            self._store.put_pod(await self._cluster.create_pod(decision.manifest))
+        except ApiError as error:
+            if error.code == _CONFLICT and await self._adopt(build, decision):
+                return True
+            return await self._refused(build, decision, error, context)
+        finally:
+            self._slots.release(key)
+        return True
+
+    async def _adopt(self, build: ImageBuild, decision: steps.Create) -> bool:
+        """A pod has the name already: is it the one we wanted, from before a crash?"""
+        wanted = decision.manifest["metadata"]
+        found = await self._cluster.pod(build.namespace, wanted["name"])
+        annotations = found["metadata"].get("annotations") or {}
+        owners = {owner["uid"] for owner in found["metadata"].get("ownerReferences") or ()}
+        ours = build.uid in owners
+        same = annotations.get(names.ANNOTATION_INPUTS) == wanted["annotations"][names.ANNOTATION_INPUTS]
+        if not (ours and same):
+            return False
+        self._store.put_pod(found)
+        return True
+
+    async def _refused(
+        self, build: ImageBuild, decision: steps.Create, error: ApiError, context: steps.Context
+    ) -> bool:
+        name, wake_at = decision.manifest["metadata"]["name"], None
+        match error.code:
+            case 409:
+                reason, message = Reason.NAME_TAKEN, f"the pod {name} belongs to somebody else"
+            case 403 if "exceeded quota" in error.message:
+                reason, message, wake_at = Reason.QUOTA_EXCEEDED, error.message, context.now + _ASK_AGAIN
+            case 403 | 422:
+                reason, message = Reason.POD_REJECTED, error.message
+            case 404:
+                return False  # the namespace is gone, and the ImageBuild with it
+            case _:
+                raise error
+        report = steps.refused(build, decision, reason, message, context, wake_at=wake_at)
+        return await self._apply(build, report, context)
+
+    async def _stop(self, key: Key, pod: Observation, reason: Reason) -> bool:
+        """A running pod is asked to stop, so that its result and log stay; one that has not started is deleted."""
+        try:
+            if pod.state is State.RUNNING and pod.started_at is not None:
+                await self._ask_to_stop(key[0], pod, pod.started_at, reason)
+            else:
+                await self._cluster.delete_pod(key[0], pod.name, pod.uid)
+        except ApiError as error:
+            if error.code not in (_NOT_FOUND, _CONFLICT):
+                raise
+        return False  # the pod's events follow
+
+    async def _ask_to_stop(self, namespace: str, pod: Observation, started_at: datetime, reason: Reason) -> None:
+        ask = {"metadata": {"annotations": {names.ANNOTATION_STOP: reason.value}}}
+        running = (datetime.now(UTC) - started_at).total_seconds()
+        force = {"spec": {"activeDeadlineSeconds": round(running) + _STOP_GRACE_SECONDS}}
+        try:
+            patched = await self._cluster.patch_pod(namespace, pod.name, pod.uid, {**ask, **force})
+        except ApiError as error:
+            if error.code != _INVALID:
+                raise
+            # a deadline can only be lowered, and this pod's is nearer than that
+            patched = await self._cluster.patch_pod(namespace, pod.name, pod.uid, ask)
+        self._store.put_pod(patched)
+
+    async def _look(self, key: Key, name: str) -> str:
+        """The name, if the API server says that there is no such pod."""
+        try:
+            self._store.put_pod(await self._cluster.pod(key[0], name))
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return name
+            raise
+        return ""

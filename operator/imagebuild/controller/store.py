@@ -1,0 +1,132 @@
+"""The operator's view of the cluster: ImageBuilds and what their pods say, as new as the API server has told.
+
+Objects only move forward: an event that comes late, or an answer to an own write that an event has overtaken, changes
+nothing. That is what `resourceVersion` is compared for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from imagebuild.api import names
+from imagebuild.api.imagebuild import ImageBuild, parse
+from imagebuild.core.admit import Key
+from imagebuild.core.observe import Observation, observe
+
+Document = Mapping[str, Any]
+
+_REMEMBERED_DELETIONS = 10_000
+
+
+class Store:
+    def __init__(self) -> None:
+        self._builds: dict[Key, ImageBuild] = {}
+        self._pods: dict[Key, dict[str, tuple[int, Observation]]] = defaultdict(dict)
+        self._live: set[Key] = set()
+        self._deleted: OrderedDict[str, None] = OrderedDict()
+
+    def build(self, key: Key) -> ImageBuild | None:
+        return self._builds.get(key)
+
+    def pods(self, key: Key) -> tuple[Observation, ...]:
+        return tuple(seen for _, seen in self._pods.get(key, {}).values())
+
+    def all(self) -> Iterable[Key]:
+        return list(self._builds)
+
+    def running(self) -> Iterable[Key]:
+        """Keys with a pod that has not ended."""
+        return self._live
+
+    def put_build(self, document: Document) -> Key | None:
+        """The key if this is news."""
+        build = parse(document)
+        key = (build.namespace, build.name)
+        known = self._builds.get(key)
+        if build.uid in self._deleted or (known and int(known.resource_version) >= int(build.resource_version)):
+            return None
+        self._builds[key] = build
+        return key
+
+    def put_pod(self, document: Document) -> Key | None:
+        """The key of its ImageBuild if this is news about one."""
+        key = _owner(document)
+        if key is None or document["metadata"]["uid"] in self._deleted:
+            return None
+        name, version = document["metadata"]["name"], int(document["metadata"]["resourceVersion"])
+        if (known := self._pods[key].get(name)) is not None and known[0] >= version:
+            return None
+        seen = observe(document)
+        self._pods[key][name] = (version, seen)
+        self._count(key)
+        return None if known is not None and known[1] == seen else key
+
+    def drop_build(self, document: Document) -> Key:
+        meta = document["metadata"]
+        key = (meta["namespace"], meta["name"])
+        self._bury(meta["uid"])
+        if (known := self._builds.get(key)) is not None and known.uid == meta["uid"]:
+            del self._builds[key]
+        return key
+
+    def drop_pod(self, document: Document) -> Key | None:
+        key = _owner(document)
+        if key is None:
+            return None
+        self._bury(document["metadata"]["uid"])
+        self._forget_pod(key, document["metadata"]["name"], document["metadata"]["uid"])
+        return key
+
+    def replace_builds(self, items: Iterable[Document], version: int) -> set[Key]:
+        """A whole list, as of `version`: what is not in it is gone, whether or not a deletion was ever reported."""
+        listed = {document["metadata"]["uid"]: self.put_build(document) for document in items}
+        changed = {key for key in listed.values() if key is not None}
+        for key, build in list(self._builds.items()):
+            if build.uid not in listed and int(build.resource_version) <= version:
+                del self._builds[key]
+                changed.add(key)
+        return changed
+
+    def replace_pods(self, items: Iterable[Document], version: int) -> set[Key]:
+        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in items}
+        changed = {key for key in listed.values() if key is not None}
+        for key, pods in list(self._pods.items()):
+            for name, (seen_at, seen) in list(pods.items()):
+                if seen.uid not in listed and seen_at <= version:
+                    self._forget_pod(key, name, seen.uid)
+                    changed.add(key)
+        return changed
+
+    def _forget_pod(self, key: Key, name: str, uid: str) -> None:
+        known = self._pods[key].get(name)
+        if known is not None and known[1].uid == uid:
+            del self._pods[key][name]
+        self._count(key)
+
+    def _count(self, key: Key) -> None:
+        pods = self._pods[key]
+        if any(seen.live for _, seen in pods.values()):
+            self._live.add(key)
+        else:
+            self._live.discard(key)
+        if not pods:
+            del self._pods[key]
+
+    def _bury(self, uid: str) -> None:
+        """An answer to an own write may come after the deletion it lost against; it must not bring the object back."""
+        self._deleted[uid] = None
+        if len(self._deleted) > _REMEMBERED_DELETIONS:
+            self._deleted.popitem(last=False)
+
+
+def _owner(document: Document) -> Key | None:
+    meta = document["metadata"]
+    labels = meta.get("labels") or {}
+    if names.LABEL_RUN not in labels or names.LABEL_ATTEMPT not in labels:
+        return None
+    for owner in meta.get("ownerReferences") or ():
+        if owner.get("controller") and owner["kind"] == names.KIND and owner["apiVersion"] == names.API_VERSION:
+            return (meta["namespace"], owner["name"])
+    return None
