@@ -1,0 +1,69 @@
+"""Puts the operator into the cluster: the manifests as they are, and an overlay that names images and registries."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from testbed.kubectl import Kubectl
+from testbed.place import ROOT, Place
+
+NAMESPACE = "imagebuild-system"
+SECCOMP_NAMESPACE = "imagebuild-seccomp"
+
+
+def operator_config(place: Place, isolation: str = "Rootless") -> dict[str, object]:
+    """The operator's configuration for this place. JSON is YAML."""
+    docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
+    return {
+        "builder": {"image": place.builder_image},
+        "isolation": isolation,
+        "registries": [*docker_hub, {"host": place.registry, "http": True}],
+        "certificateAuthorities": place.authorities,
+    }
+
+
+def overlay(place: Place, directory: Path) -> None:
+    """A kustomization over manifests/, as a user's own would be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    base = os.path.relpath(ROOT / "manifests", directory.resolve())
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [base],
+        "images": [
+            _image("imagebuild-operator", place.operator_image),
+            _image("imagebuild-builder", place.builder_image),
+        ],
+        "configMapGenerator": [
+            {
+                "name": "imagebuild-operator",
+                "namespace": NAMESPACE,
+                "behavior": "replace",
+                "files": ["config.yaml"],
+            }
+        ],
+    }
+    (directory / "config.yaml").write_text(json.dumps(operator_config(place), indent=2) + "\n")
+    (directory / "kustomization.yaml").write_text(json.dumps(kustomization, indent=2) + "\n")
+
+
+def deploy(kubectl: Kubectl, directory: Path) -> None:
+    """Applies the overlay and waits until operator and profile are there. Harmless where they are already."""
+    overlay(kubectl.place, directory)
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(directory))
+    kubectl("wait", "--for=condition=Established", "crd/imagebuilds.imagebuild.dev", "--timeout=30s")
+    for namespace, workload in (
+        (SECCOMP_NAMESPACE, "daemonset/imagebuild-seccomp"),
+        (NAMESPACE, "deployment/imagebuild-operator"),
+    ):
+        kubectl.within(namespace)("rollout", "status", workload, "--timeout=120s", timeout=130)
+
+
+def _image(name: str, reference: str) -> dict[str, str]:
+    """`host:5000/name:tag@sha256:…` in kustomize's words."""
+    tagged, _, digest = reference.partition("@")
+    head, slash, last = tagged.rpartition("/")
+    repository, _, tag = last.partition(":")
+    return {"name": name, "newName": head + slash + repository, **({"digest": digest} if digest else {"newTag": tag})}

@@ -1,0 +1,58 @@
+"""The registries as a client on the host sees them: manifests by tag or digest, and nothing more."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any
+
+from testbed.place import Place
+
+_ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+_NOT_FOUND = 404
+
+
+def manifest(place: Place, image: str) -> tuple[str, dict[str, Any]] | None:
+    """Digest and content of `host:port/repository:tag` or `…@digest`; None if the registry has no such manifest."""
+    host, _, rest = image.partition("/")
+    repository, mark, reference = rest.partition("@") if "@" in rest else rest.rpartition(":")
+    assert mark, f"{image} has neither tag nor digest"
+    request = urllib.request.Request(
+        f"{'http' if host == place.registry else 'https'}://{host}/v2/{repository}/manifests/{reference}",
+        headers={"Accept": _ACCEPT, **_login(place, host)},
+    )
+    context = ssl.create_default_context(cafile=place.registry_ca)
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+            return answer.headers["Docker-Content-Digest"], json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == _NOT_FOUND:
+            return None
+        raise
+
+
+def docker_config(place: Place, password: str | None = None) -> str:
+    """The content of a kubernetes.io/dockerconfigjson Secret for the private registry."""
+    pair = f"{place.user}:{place.password if password is None else password}"
+    auth = base64.b64encode(pair.encode()).decode()
+    return json.dumps({"auths": {place.private_registry: {"auth": auth}}})
+
+
+def login_secret(place: Place, name: str, password: str | None = None) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": docker_config(place, password)},
+    }
+
+
+def _login(place: Place, host: str) -> dict[str, str]:
+    if host != place.private_registry:
+        return {}
+    pair = base64.b64encode(f"{place.user}:{place.password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
