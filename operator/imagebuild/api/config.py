@@ -61,9 +61,17 @@ class TimeoutDefaults(ConfigModel):
     build: TimeSpan = "1h"
 
 
+class NamespacePolicy(ConfigModel):
+    match: str
+    """A name or a shell pattern such as team-*; the longest one that matches a namespace is in force."""
+    isolation: Isolation
+
+
 class OperatorConfig(ConfigModel):
     builder: Builder
     isolation: Isolation = Isolation.ROOTLESS
+    namespaces: tuple[NamespacePolicy, ...] = ()
+    """What differs in some namespaces."""
     seccomp_profile: str | None = None
     """Path of the Localhost profile below the kubelet's seccomp directory. Default: the one this release ships."""
     seccomp_unconfined: bool = False

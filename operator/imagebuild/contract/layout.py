@@ -11,7 +11,7 @@ __all__ = [
     "RUNNER_COMMAND",
     "SOURCE_DIR",
     "STOP_FILE",
-    "SUBID_RANGE_IN_POD",
+    "SUB_IDS_IN_POD",
     "TERMINATION_LOG",
     "TMP_DIR",
     "WORK_DIR",
@@ -45,8 +45,9 @@ WORK_ENV = {
 """Environment of every program in the pod. `USER` must not be root, else buildkitd takes its rootful paths."""
 
 TERMINATION_LOG = "/dev/termination-log"
-SUBID_RANGE_IN_POD = "user:1001:64535"
-"""The sub-ids that exist in a pod with `hostUsers: false`: such a pod has 65,536 ids, of which the runner's is 1000."""
+SUB_IDS_IN_POD = "user:1:999\nuser:1001:64535\n"
+"""/etc/subuid and /etc/subgid of a pod with `hostUsers: false`: such a pod has ids 0 to 65,535, the runner is 1000, and
+these are all others but root. One range from 1001 up would leave images without nobody, 65534."""
 
 EXIT_FAILED = 1
 """What the runner exits with whenever the build did not succeed; the reason is in the result, never in the code."""

@@ -55,7 +55,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 def registry(app: App) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    for library in ("kopf", "aiohttp.access"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
     @kopf.on.login(registry=handlers)
     def login(**kwargs: Any) -> Any:

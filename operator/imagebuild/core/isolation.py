@@ -7,6 +7,7 @@ sub-ids. `allowPrivilegeEscalation: false` must stay away: it sets no_new_privs,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from imagebuild.api import names
 from imagebuild.api.config import Isolation, OperatorConfig
@@ -28,9 +29,16 @@ class Sandbox:
     process_sandbox: bool
 
 
-def sandbox(config: OperatorConfig) -> Sandbox:
-    userns = config.isolation is not Isolation.ROOTLESS
-    unmasked = config.isolation is Isolation.USERNS
+def isolation(config: OperatorConfig, namespace: str) -> Isolation:
+    matching = (policy for policy in config.namespaces if fnmatchcase(namespace, policy.match))
+    longest = max(matching, key=lambda policy: len(policy.match), default=None)
+    return longest.isolation if longest else config.isolation
+
+
+def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:
+    mode = isolation(config, namespace)
+    userns = mode is not Isolation.ROOTLESS
+    unmasked = mode is Isolation.USERNS
     return Sandbox(
         pod={
             **({"hostUsers": False} if userns else {}),
@@ -48,7 +56,7 @@ def sandbox(config: OperatorConfig) -> Sandbox:
             "seccompProfile": seccomp_profile(config),
             **({"procMount": "Unmasked"} if unmasked else {}),
         },
-        annotations={names.ANNOTATION_SUBID: layout.SUBID_RANGE_IN_POD} if userns else {},
+        annotations={names.ANNOTATION_SUBID: layout.SUB_IDS_IN_POD} if userns else {},
         part=_sub_ids() if userns else Part(),
         process_sandbox=unmasked,
     )

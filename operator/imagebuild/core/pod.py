@@ -45,7 +45,7 @@ def build_timeout(spec: ImageBuildSpec, config: OperatorConfig) -> str:
 
 def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config: OperatorConfig) -> Manifest:
     """Raises plan.PlanTooLarge."""
-    box = sandbox(config)
+    box = sandbox(config, build.namespace)
     parts = parts_of(build, spec, run.number) + box.part
     return {
         "apiVersion": "v1",

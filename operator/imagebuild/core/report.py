@@ -26,6 +26,7 @@ from imagebuild.api.timespan import short
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details
 from imagebuild.core.cache import branch_cache
+from imagebuild.core.isolation import isolation
 from imagebuild.core.observe import Observation, State
 from imagebuild.core.pod import build_timeout
 
@@ -155,7 +156,7 @@ def delay(times: int, seed: str) -> timedelta:
 def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -> Effective:
     cache = branch_cache(build, spec)
     return Effective(
-        isolation=config.isolation,
+        isolation=isolation(config, build.namespace),
         builder=config.builder.image,
         cache_repository=cache.repository if cache else None,
         cache_import=cache.imports if cache else None,
