@@ -11,14 +11,16 @@ from testbed.place import ROOT, Place
 
 NAMESPACE = "imagebuild-system"
 SECCOMP_NAMESPACE = "imagebuild-seccomp"
+ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 
 
-def operator_config(place: Place, isolation: str = "Rootless") -> dict[str, object]:
-    """The operator's configuration for this place. JSON is YAML."""
+def operator_config(place: Place) -> dict[str, object]:
+    """The operator's configuration for this place, with namespaces for each isolation mode. JSON is YAML."""
     docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
     return {
         "builder": {"image": place.builder_image},
-        "isolation": isolation,
+        "isolation": "Rootless",
+        "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
         "registries": [*docker_hub, {"host": place.registry, "http": True}],
         "certificateAuthorities": place.authorities,
     }

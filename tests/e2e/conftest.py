@@ -1,0 +1,93 @@
+"""A cluster with the operator in it, and a namespace of its own for each test. Runs on any cluster: see testbed.place."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.story import Story, publish
+from testbed import gitserver
+from testbed.deploy import deploy
+from testbed.kubectl import Kubectl
+from testbed.place import Place
+from testbed.place import place as find_place
+
+BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
+
+
+@pytest.fixture(scope="session")
+def place() -> Place:
+    return find_place()
+
+
+@pytest.fixture(scope="session")
+def kubectl(place: Place) -> Kubectl:
+    return Kubectl(place)
+
+
+@pytest.fixture(scope="session")
+def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The operator as this checkout has it. One worker deploys, the others find it done."""
+    with (Path(tempfile.gettempdir()) / "imagebuild-deploy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        deploy(kubectl, tmp_path_factory.mktemp("overlay"))
+
+
+@pytest.fixture
+def new_namespace(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Kubectl]]:
+    """Namespaces at Pod Security level baseline, gone after the test."""
+    made: list[str] = []
+
+    def make(suffix: str = "") -> Kubectl:
+        base = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[5:35].strip("-")
+        name = f"e2e-{base}-{secrets.token_hex(2)}{suffix}"
+        kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": BASELINE}})
+        made.append(name)
+        return kubectl.within(name)
+
+    yield make
+    for name in made:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def story(operator: None, new_namespace: Callable[[str], Kubectl], request: pytest.FixtureRequest) -> Story:
+    """A namespace to build in; `@pytest.mark.parametrize("suffix", …)` chooses its isolation mode."""
+    suffix = request.node.callspec.params.get("suffix", "") if hasattr(request.node, "callspec") else ""
+    return Story(new_namespace(suffix))
+
+
+class Repository:
+    """A git repository that build pods reach at `url`."""
+
+    def __init__(self, url: str, push_url: str, directory: Path) -> None:
+        self.url, self._push_url, self._directory = url, push_url, directory
+
+    def commit(self, files: dict[str, str], branch: str = "main") -> str:
+        return publish(files, self._directory, self._push_url, branch=branch)
+
+
+@pytest.fixture(scope="session")
+def git_server(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
+    """Base URLs of a git server, as pods and as this host reach it; one serves a whole session."""
+    name = f"e2e-git-{secrets.token_hex(3)}"
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": BASELINE}})
+    here = kubectl.within(name)
+    here.apply(*gitserver.manifests(kubectl.place.builder_image))
+    here("wait", "--for=condition=Ready", "pod/git", "--timeout=120s", timeout=130)
+    with here.forward("service/git", gitserver.PORT) as port:
+        yield f"http://git.{name}:{gitserver.PORT}", f"http://127.0.0.1:{port}"
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def repository(git_server: tuple[str, str], tmp_path: Path) -> Repository:
+    inside, outside = git_server
+    name = f"{secrets.token_hex(4)}.git"
+    return Repository(f"{inside}/{name}", f"{outside}/{name}", tmp_path / "checkout")
