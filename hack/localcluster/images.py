@@ -1,0 +1,163 @@
+"""hack/images: the builder and operator images, built from the work tree into the cluster's open registry.
+
+A tag says what went in (version and content), so what the registry has is not built again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcluster import buildkit, engine, oci, pins, places
+from localcluster.engine import Engine
+from localcluster.pins import REPOSITORY, Pins, digest
+from localcluster.places import OPEN, Lock, Places
+from localcluster.registries import REGISTRIES
+from localcluster.work import Failure, run, say, step
+
+SOURCES = REPOSITORY / "operator"
+REQUIREMENTS = SOURCES / "images" / "operator" / "requirements.txt"
+LOCAL = f"127.0.0.1:{REGISTRIES[0].port}"
+
+
+@dataclass(frozen=True)
+class Image:
+    repository: str
+    tag: str
+    dockerfile: Path
+    args: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"{OPEN}/{self.repository}:{self.tag}"
+
+
+def main(arguments: list[str]) -> int:
+    description = "Build the builder and operator images into the cluster's registry; print what they are called."
+    argparse.ArgumentParser(prog="hack/images", description=description).parse_args(arguments)
+    try:
+        values = build(pins.load(), places.find())
+    except Failure as failure:
+        print(f"hack/images: {failure}", file=sys.stderr)
+        return failure.code
+    print(places.render_env(values), end="")
+    return 0
+
+
+def build(versions: Pins, where: Places) -> dict[str, str]:
+    mirror = places.load_env(where)["IMAGEBUILD_MIRROR"]
+    docker = engine.running(where)
+    if docker is None:
+        raise Failure("building images", "the Docker engine does not answer", "run hack/cluster up")
+    with Lock(where):
+        wheels = _wheels(versions) if mirror else ""
+        bases = _bases(versions, mirror)
+        builder = _image("builder", _builder_sources(), bases)
+        operator_args = {"PYTHON_IMAGE": bases["PYTHON_IMAGE"], **({"WHEELS": wheels} if wheels else {})}
+        operator = _image("operator", [*files(SOURCES / "imagebuild"), REQUIREMENTS], operator_args)
+        resolved = _push([builder, operator], versions, where, docker, mirror)
+        values = {
+            "IMAGEBUILD_BUILDER_IMAGE": resolved[builder.name],
+            "IMAGEBUILD_OPERATOR_IMAGE": resolved[operator.name],
+            "IMAGEBUILD_WHEELS_IMAGE": wheels,
+        }
+        places.write(where.images_env, places.render_env(values))
+    return values
+
+
+def _bases(versions: Pins, mirror: str) -> dict[str, str]:
+    """Base images by tag; behind our mirror also by digest, since a stand-in may change under its tag."""
+
+    def pinned(name: str) -> str:
+        repository, _, tag = name.rpartition(":")
+        found = oci.resolve(LOCAL, repository, tag) if mirror else None
+        return f"{name}@{found}" if found else name
+
+    return {"PYTHON_IMAGE": pinned(versions.images["python"]), "BUILDKIT_IMAGE": pinned(versions.images["buildkit"])}
+
+
+def _builder_sources() -> list[Path]:
+    package = SOURCES / "imagebuild"
+    return [package / "__init__.py", *files(package / "contract"), *files(package / "runner")]
+
+
+def files(directory: Path) -> Iterator[Path]:
+    return (f for f in sorted(directory.rglob("*")) if f.is_file() and "__pycache__" not in f.parts)
+
+
+def _image(which: str, sources: list[Path], args: Mapping[str, str]) -> Image:
+    dockerfile = SOURCES / "images" / which / "Dockerfile"
+    inputs = [dockerfile, dockerfile.with_name("Dockerfile.dockerignore"), *sources]
+    content = digest([dict(args), [str(file.relative_to(REPOSITORY)) for file in inputs]], *inputs)
+    return Image(f"imagebuild/{which}", f"{version()}-{content[:12]}", dockerfile, args)
+
+
+def version() -> str:
+    text = (SOURCES / "imagebuild" / "__init__.py").read_text()
+    found = re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE)
+    if not found:
+        raise Failure("reading the version", "operator/imagebuild/__init__.py has no __version__ line", "add it")
+    return found[1]
+
+
+def _push(images: list[Image], versions: Pins, where: Places, docker: Engine, mirror: str) -> dict[str, str]:
+    """Of each image: its name with the digest, after building those that the registry has not."""
+    missing = [image for image in images if not oci.resolve(LOCAL, image.repository, image.tag)]
+    if missing and (docker.ours or mirror):  # `docker build` could not be told of our mirror
+        with buildkit.daemon(versions, where, mirror) as client:
+            for image in missing:
+                with step(f"building {image.name}"):
+                    client.build(image.dockerfile, REPOSITORY, image.args, image.name)
+    elif missing:
+        for image in missing:
+            with step(f"building {image.name}"):
+                _docker_build(docker, image)
+    names = {}
+    for image in images:
+        found = oci.resolve(LOCAL, image.repository, image.tag)
+        if not found:
+            raise Failure(f"building {image.name}", "the registry does not have it after the push", "run it again")
+        names[image.name] = f"{image.name}@{found}"
+    return names
+
+
+def _docker_build(docker: Engine, image: Image) -> None:
+    """With an engine that is not ours: it sees the registry on its own loopback, where no certificate is asked for."""
+    local = f"{LOCAL}/{image.repository}:{image.tag}"
+    args = [word for key, value in image.args.items() for word in ("--build-arg", f"{key}={value}")]
+    command = ("docker", "build", "--file", str(image.dockerfile), "--tag", local, *args, str(REPOSITORY))
+    run(*command, env={**docker.env, "DOCKER_BUILDKIT": "1"}, timeout=1800)
+    docker.docker("push", local, timeout=600)
+
+
+def _wheels(versions: Pins) -> str:
+    """An image with the operator's wheels, fetched here because RUN steps reach no package index."""
+    machine = platform.machine()
+    platforms = [f"{name}_{machine}" for name in versions.wheels_platforms]
+    tag = digest([versions.wheels_python, platforms], REQUIREMENTS)
+    repository = "imagebuild/wheels"
+    found = oci.resolve(LOCAL, repository, tag)
+    if not found:
+        with tempfile.TemporaryDirectory() as scratch, step("fetching the operator's wheels"):
+            _download(versions.wheels_python, platforms, Path(scratch) / "root" / "wheels")
+            oci.make(Path(scratch) / "root", Path(scratch) / "layout", {}, level=1)
+            found = oci.push(Path(scratch) / "layout", LOCAL, repository, tag)
+        say(f"wheels are in {OPEN}/{repository}:{tag}")
+    return f"{OPEN}/{repository}:{tag}@{found}"
+
+
+def _download(python: str, platforms: list[str], target: Path) -> None:
+    run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--require-hashes"),
+        *("--implementation", "cp", "--python-version", python),
+        *(f"--platform={name}" for name in platforms),
+        *("--dest", str(target), "--requirement", str(REQUIREMENTS)),
+        timeout=600,
+        next_step=f"is pip there for {sys.executable}, and does it reach a package index?",
+    )
