@@ -19,14 +19,16 @@ class KubectlError(Exception):
 
 
 class Kubectl:
-    def __init__(self, place: Place, namespace: str = "default") -> None:
+    def __init__(self, place: Place, namespace: str = "") -> None:
+        """Without a namespace: for documents that name their own."""
         self.place, self.namespace = place, namespace
 
     def within(self, namespace: str) -> Kubectl:
         return Kubectl(self.place, namespace)
 
     def command(self, *words: str) -> list[str]:
-        return [self.place.kubectl, f"--kubeconfig={self.place.kubeconfig}", f"--namespace={self.namespace}", *words]
+        where = [f"--namespace={self.namespace}"] if self.namespace else []
+        return [self.place.kubectl, f"--kubeconfig={self.place.kubeconfig}", *where, *words]
 
     def __call__(self, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
         done = subprocess.run(

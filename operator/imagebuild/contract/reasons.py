@@ -5,7 +5,7 @@
 | none           | the build succeeded, or goes on                 |                          | 0                      |
 | user           | the Dockerfile or the source is wrong           | ends the run             | 1                      |
 | configuration  | credentials, names, policy                      | ends the run             | 2                      |
-| infrastructure | the node, the registry, the network or ourselves | tries again, with back-off | 3                    |
+| infrastructure | the node, registry, network, or ourselves       | tries again, with back-off | 3                    |
 | stopped        | time-out, cancel, deletion                      | ends the run             | 4                      |
 | waiting        | something is not there yet                      | waits, spends no attempt |                        |
 
@@ -66,6 +66,7 @@ class Reason(StrEnum):
     DISK_FULL = "DiskFull"
     DAEMON_NOT_STARTED = "DaemonNotStarted"
     DAEMON_DIED = "DaemonDied"
+    CONTAINER_FAILED = "ContainerFailed"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"
     CACHE_LOST = "CacheLost"
@@ -205,6 +206,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.DAEMON_DIED: Row(
         Fault.INFRASTRUCTURE, "buildkitd ended in the middle of the build.", "Raise pod.resources.limits.memory."
+    ),
+    Reason.CONTAINER_FAILED: Row(
+        Fault.INFRASTRUCTURE,
+        "BuildKit could not start the container of a step on this node.",
+        "Read the message; the isolation page has the fix for each cause.",
     ),
     Reason.SOURCE_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "The git server does not answer as it should.", "Check source.git.url and the network."

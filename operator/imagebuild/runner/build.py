@@ -1,0 +1,141 @@
+"""buildctl: run, watched, and what came of it as a result."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imagebuild.contract.plan import Plan
+from imagebuild.contract.reasons import Reason
+from imagebuild.contract.result import BuildResult, Details, Essentials
+from imagebuild.runner import process
+from imagebuild.runner.cacherefs import CacheRefs
+from imagebuild.runner.command import Inputs, buildctl
+from imagebuild.runner.diagnose import diagnose, last_error, line_number
+from imagebuild.runner.problem import Problem
+from imagebuild.runner.trace import Trace
+
+__all__ = ["Build"]
+
+_LOOK_EVERY_SECONDS = 0.05
+_LAST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One run of buildctl."""
+
+    plan: Plan
+    inputs: Inputs
+    images: tuple[str, ...]
+    cache: CacheRefs
+    env: Mapping[str, str]
+    oom_kills: Callable[[], int]
+
+    def run(self, check: Callable[[], None]) -> BuildResult:
+        """`check` raises Problem when the build must not go on; an image that is pushed by then counts all the same."""
+        for file in (self.inputs.trace, self.inputs.metadata):
+            file.unlink(missing_ok=True)
+        trace, killed = Trace(self.inputs.trace), self.oom_kills()
+        running = process.start(buildctl(self.plan, self.inputs, self.images, self.cache), self.env)
+        output = _Output(running)
+        stopped, hung = self._watch(running, trace, check)
+        lines = output.finished()
+        trace.read()
+        details = self._details(trace, hung=hung)
+        digest = _digest(self.inputs.metadata) or trace.pushed_digest
+        if running.returncode == 0 or (digest is not None and (hung or stopped)):
+            platform = _platform(self.inputs.metadata)
+            return BuildResult(
+                essentials=Essentials(reason=Reason.BUILT, digest=digest),
+                details=replace(details, images=self.images, platform=platform),
+            )
+        if stopped is not None:
+            return BuildResult(essentials=Essentials(reason=stopped.reason, message=stopped.message), details=details)
+        found = diagnose(trace.failed, last_error(lines), line_number(lines), out_of_memory=self.oom_kills() > killed)
+        return BuildResult(
+            essentials=Essentials(reason=found.reason, message=found.message),
+            details=replace(details, failure=found.failure),
+        )
+
+    def _watch(
+        self, running: subprocess.Popen[bytes], trace: Trace, check: Callable[[], None]
+    ) -> tuple[Problem | None, bool]:
+        """Until buildctl has ended: why it was stopped, if it was, and whether the cache export hung."""
+        pushed_at: float | None = None
+        while running.poll() is None:
+            trace.read()
+            if trace.only_the_cache_is_left:
+                pushed_at = pushed_at or time.monotonic()
+                if time.monotonic() > pushed_at + self.plan.push_grace:
+                    process.say("the images are pushed; the cache export takes too long and is given up")
+                    process.end(running)
+                    return None, True
+            try:
+                check()
+            except Problem as problem:
+                process.end(running)
+                return problem, False
+            time.sleep(_LOOK_EVERY_SECONDS)
+        return None, False
+
+    def _details(self, trace: Trace, *, hung: bool) -> Details:
+        error = f"not finished {self.plan.push_grace:.0f} s after the image was pushed" if hung else ""
+        return Details(
+            steps_total=len(trace.steps),
+            steps_cached=sum(vertex.cached for vertex in trace.steps),
+            imports=self.cache.looked_for,
+            export_ref=self.cache.export,
+            export_error=error or trace.cache_export_error,
+        )
+
+
+class _Output:
+    """buildctl's output, passed on to the pod's log line by line; the last lines are kept."""
+
+    def __init__(self, running: subprocess.Popen[bytes]) -> None:
+        self._running = running
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self._thread = threading.Thread(target=self._pass_on, daemon=True)
+        self._thread.start()
+
+    def finished(self) -> list[str]:
+        # a process that a step left behind may hold the pipe open for ever
+        self._thread.join(timeout=2)
+        return list(self._last)
+
+    def _pass_on(self) -> None:
+        assert self._running.stdout is not None
+        for line in self._running.stdout:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            self._last.append(line.decode(errors="replace").rstrip("\n"))
+
+
+def _metadata(file: Path) -> dict[str, object]:
+    try:
+        document = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _digest(file: Path) -> str | None:
+    digest = _metadata(file).get("containerimage.digest")
+    return digest if isinstance(digest, str) else None
+
+
+def _platform(file: Path) -> str | None:
+    descriptor = _metadata(file).get("containerimage.descriptor")
+    platform = descriptor.get("platform") if isinstance(descriptor, dict) else None
+    if not isinstance(platform, dict):
+        return None
+    parts = (platform.get(key) for key in ("os", "architecture", "variant"))
+    return "/".join(part for part in parts if isinstance(part, str) and part) or None

@@ -1,0 +1,64 @@
+"""The branch cache: what its refs are called, which of them exist, which are read and which is written."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imagebuild.contract.plan import BranchCache, CacheExport, CacheImport
+from imagebuild.contract.result import CacheRef, LookUp
+
+__all__ = ["CacheRefs", "choose", "slug", "tag"]
+
+_SLUG_MAX = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRefs:
+    looked_for: tuple[CacheRef, ...] = ()
+    imports: tuple[str, ...] = ()
+    export: str | None = None
+
+
+def slug(branch: str) -> str:
+    """A branch as part of a tag: `feature/A` → `feature-a`."""
+    return re.sub(r"[^a-z0-9.]+", "-", branch.lower())[:_SLUG_MAX].strip("-.") or "branch"
+
+
+def tag(cache: BranchCache, branch: str) -> str:
+    """Matched by ^buildcache- for clean-up rules; the hash keeps branches and builds with equal slugs apart."""
+    digest = hashlib.sha256(f"{cache.scope}\0{branch}".encode()).hexdigest()[:10]
+    return f"buildcache-{slug(branch)}-{digest}"
+
+
+def choose(cache: BranchCache, current: str | None, base: str | None, look_up: Callable[[str], LookUp]) -> CacheRefs:
+    """`look_up` is asked for a tag. Only a build of the base branch writes the base's ref; one without branch none."""
+    looked_for: list[CacheRef] = []
+
+    def found(branch: str) -> bool:
+        name = tag(cache, branch)
+        looked_for.append(CacheRef(ref=f"{cache.repository}:{name}", found=look_up(name)))
+        return looked_for[-1].found is LookUp.FOUND
+
+    imports = [f"{cache.repository}:{tag(cache, branch)}" for branch in _wanted(cache.imports, current, base, found)]
+    exported = current is not None and (
+        cache.export is CacheExport.ALWAYS or (cache.export is CacheExport.BASE_ONLY and current == base)
+    )
+    export = f"{cache.repository}:{tag(cache, current)}" if exported and current is not None else None
+    return CacheRefs(looked_for=tuple(looked_for), imports=tuple(imports), export=export)
+
+
+def _wanted(policy: CacheImport, current: str | None, base: str | None, found: Callable[[str], bool]) -> list[str]:
+    branches = [branch for branch in dict.fromkeys((current, base)) if branch is not None]
+    match policy:
+        case CacheImport.NONE:
+            return []
+        case CacheImport.CURRENT:
+            return [branch for branch in branches[:1] if branch == current and found(branch)]
+        case CacheImport.BOTH:
+            # base first: with two refs BuildKit does better by the last one
+            return [branch for branch in reversed(branches) if found(branch)]
+        case CacheImport.CURRENT_ELSE_BASE:
+            return next(([branch] for branch in branches if found(branch)), [])

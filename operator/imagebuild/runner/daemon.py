@@ -1,0 +1,137 @@
+"""buildkitd under rootlesskit: started, watched until it answers, ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Self
+
+from imagebuild.contract.plan import Registry
+from imagebuild.contract.reasons import Reason
+from imagebuild.runner import process
+from imagebuild.runner.problem import Problem
+
+__all__ = ["Daemon", "cause", "configuration"]
+
+_START_SECONDS = 60.0
+_LOOK_EVERY_SECONDS = 0.02
+_TAIL_LINES = 40
+
+_NO_USER_NAMESPACES = "the node allows no user namespaces: set the sysctl user.max_user_namespaces"
+_SUB_IDS = "the sub-ids in /etc/sub{0}id do not fit the pod's user namespace, or new{0}idmap lacks its capability"
+_CAUSES = (
+    ("user.max_user_namespaces", _NO_USER_NAMESPACES),
+    ("fork/exec /proc/self/exe: no space left on device", _NO_USER_NAMESPACES),
+    ("write to uid_map failed", _SUB_IDS.format("u")),
+    ("write to gid_map failed", _SUB_IDS.format("g")),
+    ("Could not set caps", "newuidmap gains no capability: something sets allowPrivilegeEscalation: false"),
+    (
+        "fork/exec /proc/self/exe: permission denied",
+        "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 on the node",
+    ),
+    (
+        "fork/exec /proc/self/exe: operation not permitted",
+        "the seccomp profile forbids user namespaces: use the one of this release",
+    ),
+    ("failed to share mount point: /", "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor"),
+    ("no cgroup mount found", "/sys/fs/cgroup is not mounted in the container"),
+    ("overlayfs", "the work volume cannot hold overlayfs"),
+)
+
+
+def cause(log: str) -> str:
+    """What on the node keeps the daemon from starting, in words and with the fix, as far as its log tells."""
+    return next((told for sign, told in _CAUSES if sign in log), "")
+
+
+def configuration(registries: Iterable[Registry]) -> str:
+    """buildkitd.toml. JSON strings and lists are TOML's too."""
+    import json  # noqa: PLC0415
+
+    lines = []
+    for registry in registries:
+        lines.append(f"[registry.{json.dumps(registry.host)}]")
+        lines += [f"  {key} = true" for key in ("http", "insecure") if getattr(registry, key)]
+        if registry.mirrors:
+            lines.append(f"  mirrors = {json.dumps(registry.mirrors)}")
+    return "\n".join(lines) + "\n"
+
+
+class Daemon:
+    """A context manager: started on entry, ended on exit."""
+
+    def __init__(self, work: Path, env: Mapping[str, str], registries: Iterable[Registry], *, sandbox: bool) -> None:
+        self._work, self._env = work, env
+        self._socket = work / "run" / "buildkitd.sock"
+        self._log = work / "report" / "buildkitd.log"
+        self._config = work / "buildkitd.toml"
+        self._config.write_text(configuration(registries))
+        self._sandbox = sandbox
+        self.seconds = 0.0
+
+    @property
+    def address(self) -> str:
+        return f"unix://{self._socket}"
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        with self._log.open("wb") as log:
+            self._process = process.start(self._argv(), self._env, output=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process.end(self._process, patience=1.0)
+
+    def _argv(self) -> list[str]:
+        return [
+            "rootlesskit",
+            f"--state-dir={self._work / 'run' / 'rootlesskit'}",
+            "buildkitd",
+            f"--config={self._config}",
+            f"--root={self._work / 'buildkit'}",
+            f"--addr={self.address}",
+            # where overlayfs does not work "auto" would fall back to copying everything, ten times slower
+            "--oci-worker-snapshotter=overlayfs",
+            "--oci-worker-gc=false",
+            *([] if self._sandbox else ["--oci-worker-no-process-sandbox"]),
+        ]
+
+    def wait(self, check: Callable[[], None]) -> None:
+        """Until it answers. It listens only when its worker is ready. Raises Problem, also what `check` raises."""
+        while not self._answers():
+            check()
+            if self._process.poll() is not None:
+                raise self._not_started(f"it ended with exit code {self._process.returncode}")
+            if time.monotonic() > self._began + _START_SECONDS:
+                raise self._not_started(f"it did not answer within {_START_SECONDS:.0f} s")
+            time.sleep(_LOOK_EVERY_SECONDS)
+        self.seconds = time.monotonic() - self._began
+
+    def check(self) -> None:
+        """Raises Problem if it has died."""
+        if self._process.poll() is not None:
+            self._print_log()
+            code = self._process.returncode
+            raise Problem(Reason.DAEMON_DIED, f"buildkitd ended with exit code {code} in the middle of the build")
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(os.fsencode(self._socket)) == 0
+
+    def _not_started(self, what: str) -> Problem:
+        log = self._print_log()
+        return Problem(Reason.DAEMON_NOT_STARTED, cause(log) or f"buildkitd: {what}: {_last_words(log)}")
+
+    def _print_log(self) -> str:
+        log = self._log.read_text(errors="replace")
+        process.say("the last lines of buildkitd's log:")
+        for line in log.splitlines()[-_TAIL_LINES:]:
+            print(f"  {line}", flush=True)
+        return log
+
+
+def _last_words(log: str) -> str:
+    return next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it wrote nothing")

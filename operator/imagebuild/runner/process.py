@@ -1,0 +1,62 @@
+"""Programs the runner starts: their environment, their signals, their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from imagebuild.contract import layout
+
+__all__ = ["end", "environment", "say", "start"]
+
+_KILL_AFTER_SECONDS = 5.0
+
+
+def say(message: str) -> None:
+    """A line of the pod's log that comes from the runner and not from BuildKit."""
+    print(f"imagebuild: {message}", flush=True)
+
+
+def environment(work: Path, **more: str) -> dict[str, str]:
+    """What every program gets: nothing of the pod's own environment but the search path."""
+    inside = {key: value.replace(layout.WORK_DIR, str(work), 1) for key, value in layout.WORK_ENV.items()}
+    return {"PATH": os.environ.get("PATH", os.defpath), **inside, **more}
+
+
+def start(
+    argv: list[str], env: Mapping[str, str], *, output: int | IO[bytes] = subprocess.PIPE, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """In a process group of its own, its output and errors together. Raises OSError where there is no such program."""
+    return subprocess.Popen(
+        argv,
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_default_signals,  # noqa: PLW1509 one system call; the runner's own blocked TERM must not be inherited
+    )
+
+
+def _default_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def end(process: subprocess.Popen[Any], patience: float = _KILL_AFTER_SECONDS) -> None:
+    """TERM to the process, and KILL to its whole group if it stays."""
+    deadline = time.monotonic() + patience
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

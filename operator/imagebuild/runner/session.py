@@ -1,0 +1,175 @@
+"""One build from plan to result: fetch the source and look for the cache while the daemon starts, then build."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import TypeVar
+
+from imagebuild.contract.plan import Plan
+from imagebuild.contract.reasons import Reason
+from imagebuild.contract.result import BuildResult, LookUp, Timings
+from imagebuild.runner import credentials, process
+from imagebuild.runner.build import Build
+from imagebuild.runner.cacherefs import CacheRefs, choose
+from imagebuild.runner.command import Inputs, images
+from imagebuild.runner.daemon import Daemon
+from imagebuild.runner.fetch import Source, fetch
+from imagebuild.runner.problem import Problem
+from imagebuild.runner.registry import Registries
+from imagebuild.runner.stop import Stop
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+_LOOK_EVERY_SECONDS = 0.02
+_LOOK_UP_SECONDS = 6.0
+_OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
+
+
+def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
+    """Raises Problem for what ends the build before BuildKit is asked."""
+    began = time.monotonic()
+    for name in ("run", "tmp", "report"):
+        (work / name).mkdir(exist_ok=True)
+    logins = credentials.merge(plan.registry_secrets)
+    credentials.write(logins, work / "docker")
+    ca = _authorities(plan, work)
+    env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+    registries = Registries({entry.host: entry for entry in plan.registries}, logins, ca)
+    with Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon, ThreadPoolExecutor(2) as beside:
+        started = time.monotonic()
+        prepared = beside.submit(_prepare, plan, work, env, stop, registries)
+        daemon.wait(stop.check)
+        source, cache = _result(prepared, daemon.check)
+        fetched = time.monotonic() - started
+        build = _build(plan, work, env, source, address=daemon.address, cache=cache)
+
+        def check() -> None:
+            stop.check()
+            daemon.check()
+
+        result = _with_one_retry(build, check)
+    now = time.monotonic()
+    timings = Timings(
+        fetch=round(fetched, 2), daemon=round(daemon.seconds, 2), solve=round(now - started - fetched, 2),
+        total=round(now - began, 2),
+    )  # fmt: skip
+    return BuildResult(
+        essentials=dataclasses.replace(result.essentials, commit=source.commit, branch=source.branch),
+        details=dataclasses.replace(result.details, timings=timings),
+    )
+
+
+def _prepare(
+    plan: Plan, work: Path, env: dict[str, str], stop: Stop, registries: Registries
+) -> tuple[Source, CacheRefs]:
+    source = fetch(plan, work, env, stop.check)
+    if plan.cache is None:
+        return source, CacheRefs()
+    repository, base = plan.cache.repository, plan.cache.base or source.base
+
+    def look_up(tag: str) -> LookUp:
+        found = registries.look_up(repository, tag)
+        process.say(f"cache {repository}:{tag}: {found}")
+        return found
+
+    return source, choose(plan.cache, source.branch, base, look_up)
+
+
+def _build(plan: Plan, work: Path, env: dict[str, str], source: Source, *, address: str, cache: CacheRefs) -> Build:
+    context = _inside(source.directory, plan.path)
+    directory, filename = _dockerfile(plan, work, context)
+    return Build(
+        plan=plan,
+        inputs=Inputs(
+            address=address,
+            context=context,
+            dockerfile=directory,
+            filename=filename,
+            trace=work / "report" / "trace.json",
+            metadata=work / "report" / "metadata.json",
+        ),
+        images=images(plan, source.commit, source.branch),
+        cache=cache,
+        env={**env, "DOCKER_CONFIG": str(work / "docker")},
+        oom_kills=_oom_kills,
+    )
+
+
+def _with_one_retry(build: Build, check: Callable[[], None]) -> BuildResult:
+    """A cache that names layers its registry has lost fails a build; without it the build goes on."""
+    result = build.run(check)
+    if result.essentials.reason is not Reason.CACHE_LOST or not build.cache.imports:
+        return result
+    process.say("the cache names a layer that is gone: building once more without it")
+    return dataclasses.replace(build, cache=dataclasses.replace(build.cache, imports=())).run(check)
+
+
+def _inside(directory: Path, path: str) -> Path:
+    """The context directory. A link that leads out of the source is no way out of it."""
+    wanted = (directory / path).resolve()
+    if not wanted.is_relative_to(directory.resolve()):
+        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} leads out of the source")
+    if not wanted.is_dir():
+        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} is not a directory of the source")
+    return wanted
+
+
+def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
+    """Its directory and its name in there."""
+    if plan.dockerfile.inline is not None:
+        directory = work / "dockerfile"
+        directory.mkdir(exist_ok=True)
+        (directory / "Dockerfile").write_text(plan.dockerfile.inline)
+        return directory, "Dockerfile"
+    path = plan.dockerfile.path
+    wanted = (context / path).resolve()
+    if not wanted.is_relative_to(context.resolve()) or not wanted.is_file():
+        raise Problem(Reason.FILE_NOT_FOUND, f"dockerfile.path {path} is not a file of the context{_others(context)}")
+    return context, path
+
+
+def _others(context: Path) -> str:
+    """What could have been meant."""
+    names = sorted(str(file.relative_to(context)) for file in context.rglob("*ockerfile*"))[:5]
+    return f"; there are {', '.join(names)}" if names else ""
+
+
+def _authorities(plan: Plan, work: Path) -> str | None:
+    """The image's certificate authorities and the operator's in one file: SSL_CERT_FILE replaces, it does not add."""
+    if not plan.certificates:
+        return None
+    system = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+    merged = work / "ca.crt"
+    if Path(system).exists():
+        shutil.copyfile(system, merged)
+    with merged.open("a") as file:
+        file.write("\n" + plan.certificates)
+    return str(merged)
+
+
+def _result(future: Future[T], check: Callable[[], None]) -> T:
+    while True:
+        try:
+            return future.result(timeout=_LOOK_EVERY_SECONDS)
+        except FutureTimeoutError:
+            check()
+
+
+def _oom_kills() -> int:
+    """How often the kernel has killed a process of this pod for its memory limit."""
+    for file in _OOM_FILES:
+        try:
+            found = re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE)
+        except OSError:
+            continue
+        return int(found[1]) if found else 0
+    return 0

@@ -1,0 +1,126 @@
+"""BuildKit's own account of a build, `buildctl --trace`: one JSON object a line, with vertices, their logs and errors.
+
+Causes are taken from here and never from the log: a RUN step can print anything, but it cannot write here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Trace", "Vertex"]
+
+_STEP = re.compile(r"^\[(?:[^\]]+ )?\d+/\d+\] (?!FROM )")
+_PUSHED = re.compile(r"^pushing manifest for (\S+)@(sha256:[0-9a-f]{64})$")
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]")
+_LOG_LINES = 30
+_LOG_HEAD = 400
+_EXPORT, _CACHE_EXPORT = "exporting to ", "exporting cache to "
+
+
+@dataclass(slots=True)
+class Vertex:
+    name: str
+    cached: bool = False
+    started: bool = False
+    completed: bool = False
+    error: str = ""
+    head: str = ""
+    """How its log begins."""
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+
+    @property
+    def step(self) -> bool:
+        """A line of the Dockerfile that could come from the cache."""
+        return bool(_STEP.match(self.name))
+
+
+class Trace:
+    """Reads a trace while it is written."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._offset, self._rest = file, 0, b""
+        self._vertices: dict[str, Vertex] = {}
+        self.pushed_digest: str | None = None
+        """Of the last manifest whose push was completed."""
+
+    def read(self) -> None:
+        """Takes in what was written since the last time."""
+        try:
+            with self._file.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return
+        self._offset += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    @property
+    def steps(self) -> list[Vertex]:
+        return [vertex for vertex in self._vertices.values() if vertex.step]
+
+    @property
+    def failed(self) -> Vertex | None:
+        """The vertex to blame; the others that show an error were cancelled because of it, or are the cache's."""
+        wrong = [
+            vertex
+            for vertex in self._vertices.values()
+            if vertex.error and not vertex.name.startswith(("importing cache", _CACHE_EXPORT))
+        ]
+        own = [vertex for vertex in wrong if "context canceled" not in vertex.error]
+        return next(iter(own or wrong), None)
+
+    @property
+    def cache_export_error(self) -> str:
+        return next((vertex.error for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)), "")
+
+    @property
+    def only_the_cache_is_left(self) -> bool:
+        """The images are pushed, and the export of the cache still goes on."""
+        exports = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_EXPORT)]
+        caches = [vertex for vertex in exports if vertex.name.startswith(_CACHE_EXPORT)]
+        images = [vertex for vertex in exports if vertex not in caches]
+        pushed = bool(images) and all(vertex.completed and not vertex.error for vertex in images)
+        return pushed and any(vertex.started and not vertex.completed for vertex in caches)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(document, dict):
+            return
+        for entry in document.get("vertexes") or ():
+            self._take_vertex(entry)
+        for entry in document.get("statuses") or ():
+            self._take_status(entry)
+        for entry in document.get("logs") or ():
+            self._take_log(entry)
+
+    def _take_vertex(self, entry: dict[str, Any]) -> None:
+        vertex = self._vertices.setdefault(entry["digest"], Vertex(entry.get("name", "")))
+        vertex.cached = vertex.cached or bool(entry.get("cached"))
+        vertex.started = vertex.started or "started" in entry
+        vertex.completed = "completed" in entry
+        vertex.error = entry.get("error", "") or vertex.error
+
+    def _take_status(self, entry: dict[str, Any]) -> None:
+        if "completed" in entry and (found := _PUSHED.match(entry.get("id", ""))):
+            self.pushed_digest = found[2]
+
+    def _take_log(self, entry: dict[str, Any]) -> None:
+        vertex = self._vertices.get(entry.get("vertex", ""))
+        if vertex is None:
+            return
+        text = base64.b64decode(entry.get("data", "")).decode(errors="replace")
+        if len(vertex.head) < _LOG_HEAD:
+            vertex.head += text
+        for line in text.splitlines():
+            vertex.log.append(_ESCAPES.sub("", line))
