@@ -12,6 +12,7 @@ from pathlib import Path
 
 from localcluster import gobuild, work
 from localcluster.engine import CGROUP
+from localcluster.leftovers import processes, terminate, unmount
 from localcluster.pins import Pins
 from localcluster.places import OPEN, Places
 from localcluster.work import attempt, run, wait_for
@@ -35,12 +36,14 @@ class Client:
 @contextlib.contextmanager
 def daemon(pins: Pins, where: Places, mirror: str) -> Iterator[Client]:
     programs = gobuild.binaries(pins, where.cache, "buildkitd", "buildctl", "runc")
-    directory = where.state / "buildkit"
+    directory, root = where.state / "buildkit", where.cache / "buildkit"
     directory.mkdir(exist_ok=True)
+    terminate(processes(("buildkitd",), directory), 10)  # left by a command that was killed
+    unmount(root)
     (directory / "buildkitd.toml").write_text(configuration(mirror))
     address, log = f"unix://{directory / 'buildkitd.sock'}", directory / "log"
     pid = work.daemon(
-        *(programs["buildkitd"], "--config", directory / "buildkitd.toml", "--root", directory / "root"),
+        *(programs["buildkitd"], "--config", directory / "buildkitd.toml", "--root", root),
         *("--addr", address, "--oci-worker-binary", programs["runc"], "--containerd-worker=false"),
         log=log,
     )
@@ -70,7 +73,7 @@ def configuration(mirror: str) -> str:
 [worker.oci]
   enabled = true
   snapshotter = "overlayfs"
-  defaultCgroupParent = "{CGROUP}/buildkit"
+  defaultCgroupParent = "{CGROUP}"
 [registry."{OPEN}"]
   http = true
 {docker_io}"""

@@ -95,9 +95,8 @@ def down(versions: Pins, where: Places) -> int:
                 registries.remove(engine)
                 engine.succeeds("network", "rm", places.NETWORK)
         registries.forget_on_this_machine()
-        if engine is None or engine.ours or engines.was_started(where):
-            with step("stopping our Docker engine"):
-                engines.stop(where)
+        with step("stopping what runs here beside the cluster"):
+            engines.stop(where)
         shutil.rmtree(where.state, ignore_errors=True)
     say(f"down; what was built stays in {where.cache}")
     return 0

@@ -118,19 +118,14 @@ def stop(places: Places) -> None:
     """End the engine of ours, or what a crash left of one: processes, mounts, control groups, firewall rules."""
     if sys.platform != "linux":
         return
-    terminate(processes(("dockerd",), places.state), 30)
+    terminate(processes(("dockerd", "buildkitd"), places.state), 30)
     terminate(processes(("containerd", "docker-proxy"), places.state), 5)
     terminate(_in_cgroup(), 2)
-    unmount(places.state, places.cache / "docker")
+    unmount(places.state, places.cache / "docker", places.cache / "buildkit")
     (places.state / "docker.pid").unlink(missing_ok=True)
     _remove_cgroups()
     _socket(places).unlink(missing_ok=True)
     firewall.restore(places.state / BEFORE)
-
-
-def was_started(places: Places) -> bool:
-    """Did we start an engine whose changes to this machine were not taken back yet?"""
-    return (places.state / BEFORE).exists()
 
 
 def _cgroups() -> list[Path]:

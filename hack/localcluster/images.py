@@ -56,7 +56,7 @@ def build(versions: Pins, where: Places) -> dict[str, str]:
     if docker is None:
         raise Failure("building images", "the Docker engine does not answer", "run hack/cluster up")
     with Lock(where):
-        wheels = _wheels(versions) if mirror else ""
+        wheels = _wheels(versions, where.cache) if mirror else ""
         bases = _bases(versions, mirror)
         builder = _image("builder", _builder_sources(), bases)
         operator_args = {"PYTHON_IMAGE": bases["PYTHON_IMAGE"], **({"WHEELS": wheels} if wheels else {})}
@@ -136,7 +136,7 @@ def _docker_build(docker: Engine, image: Image) -> None:
     docker.docker("push", local, timeout=600)
 
 
-def _wheels(versions: Pins) -> str:
+def _wheels(versions: Pins, cache: Path) -> str:
     """An image with the operator's wheels, fetched here because RUN steps reach no package index."""
     machine = platform.machine()
     platforms = [f"{name}_{machine}" for name in versions.wheels_platforms]
@@ -144,10 +144,12 @@ def _wheels(versions: Pins) -> str:
     repository = "imagebuild/wheels"
     found = oci.resolve(LOCAL, repository, tag)
     if not found:
-        with tempfile.TemporaryDirectory() as scratch, step("fetching the operator's wheels"):
-            _download(versions.wheels_python, platforms, Path(scratch) / "root" / "wheels")
-            oci.make(Path(scratch) / "root", Path(scratch) / "layout", {}, level=1)
-            found = oci.push(Path(scratch) / "layout", LOCAL, repository, tag)
+        layout = cache / "standins" / f"wheels-{tag}"
+        if not layout.exists():
+            with tempfile.TemporaryDirectory() as scratch, step("fetching the operator's wheels"):
+                _download(versions.wheels_python, platforms, Path(scratch) / "wheels")
+                oci.make(Path(scratch), layout, {}, level=1)
+        found = oci.push(layout, LOCAL, repository, tag)
         say(f"wheels are in {OPEN}/{repository}:{tag}")
     return f"{OPEN}/{repository}:{tag}@{found}"
 

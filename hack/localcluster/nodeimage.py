@@ -192,6 +192,9 @@ def _import(engine: Engine, root: Path, name: str) -> None:
     changes = ('ENTRYPOINT ["/usr/local/bin/entrypoint"]', f"ENV PATH={PATH}", "ENV container=docker")
     options = [word for change in changes for word in ("--change", change)]
     pack = ("tar", "-C", str(root), "--numeric-owner", "--exclude=./proc/*", "--exclude=./sys/*", "-cf", "-", ".")
+    old = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}", name.partition(":")[0]).split()
     pipe(pack, ("docker", "import", *options, "-", name), env=engine.env, timeout=600)
+    for other in old:
+        engine.succeeds("rmi", other)
     size = int(engine.docker("image", "inspect", "--format", "{{.Size}}", name))
     say(f"node image {name}: {size / 1e6:.0f} MB")
