@@ -56,12 +56,12 @@ def test_a_revision_that_the_repository_does_not_have_is_named(
 
 
 def test_a_wrong_password_is_told_from_other_failures_and_final(story: Story) -> None:
-    story.kubectl.apply(registry.login_secret(story.place, "push", password="wrong"))
+    story.kubectl.apply(registry.login_secret(story.place, "push", password="not-the-password"))
     images = {"images": [story.private_image()]}
     story.apply(story.inline(output=images, registrySecrets=[{"name": "push"}]))
     status = story.fails("RegistryUnauthorized")
     assert story.place.private_registry in status["message"]
-    assert "wrong" not in str(status)
+    assert "not-the-password" not in str(status)
 
 
 def test_a_base_image_that_does_not_exist_is_named(story: Story) -> None:

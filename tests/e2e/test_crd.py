@@ -1,0 +1,114 @@
+"""The CRD on a real API server: what it takes, what it refuses, and the sentence that a person reads then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testbed.kubectl import Kubectl, KubectlError
+
+pytestmark = pytest.mark.cluster
+
+GIT: dict[str, Any] = {"url": "https://git.example.com/a/b.git"}
+IMAGES: dict[str, Any] = {"images": ["registry.example.com/a/b:1"]}
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    return {"output": IMAGES, **fields}
+
+
+@pytest.fixture
+def default(operator: None, kubectl: Kubectl) -> Kubectl:
+    """Dry runs leave nothing behind, so all rows share a namespace."""
+    return kubectl.within("default")
+
+
+def dry_run(kubectl: Kubectl, written: dict[str, Any], *words: str) -> None:
+    document = {
+        "apiVersion": "imagebuild.dev/v1alpha1",
+        "kind": "ImageBuild",
+        "metadata": {"name": "app"},
+        "spec": written,
+    }
+    kubectl.create(document, "--dry-run=server", *words)
+
+
+GOOD = {
+    "the shortest": spec(source={"git": GIT}),
+    "no source at all": spec(dockerfile={"inline": "FROM scratch"}),
+    "a branch with a slash, and a commit": spec(source={"git": {**GIT, "branch": "feature/a-1", "commit": "a" * 40}}),
+    "a full ref": spec(source={"git": {**GIT, "ref": "refs/pull/7/head"}}),
+    "a git server in the cluster": spec(source={"git": {"url": "http://git.tools:8080/a.git"}}),
+    "a path with dots that are no way out": spec(source={"git": GIT, "path": "a/..b/c..d"}),
+    "every placeholder": {"output": {"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}},
+    "an image of Docker Hub": {"output": {"images": ["docker.io/library/app", "alice/app:1"]}},
+    "nothing kept": {"output": {"discard": True}},
+    "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
+    "a span of several units": spec(timeouts={"build": "1h30m"}),
+    "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
+}
+
+BAD = {
+    "two sources": (
+        spec(source={"git": GIT, "configMap": {"name": "a"}}),
+        "give one source: git or configMap, not both",
+    ),
+    "neither images nor discard": ({"output": {}}, "say where the image goes: give images, or discard: true"),
+    "images and discard": ({"output": {**IMAGES, "discard": True}}, "say where the image goes"),
+    "no output": ({"source": {"git": GIT}}, "spec.output: Required value"),
+    "a way out of the source": (spec(source={"git": GIT, "path": "a/../../b"}), "'..' is not allowed"),
+    "a way out of the context": (spec(dockerfile={"path": "../Dockerfile"}), "'..' is not allowed"),
+    "an absolute path": (spec(source={"git": GIT, "path": "/etc"}), "must be relative"),
+    "a Dockerfile twice": (spec(dockerfile={"path": "a", "inline": "FROM scratch"}), "give path or inline, not both"),
+    "a branch and a tag": (spec(source={"git": {**GIT, "branch": "a", "tag": "b"}}), "give one of branch, tag and ref"),
+    "a branch that git takes for an option": (
+        spec(source={"git": {**GIT, "branch": "--upload-pack=x"}}),
+        "is not a name that git accepts",
+    ),
+    "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
+    "a password in the URL": (
+        spec(source={"git": {"url": "https://me:secret@git.example.com/a.git"}}),
+        "without user name and password",
+    ),
+    "a transport that runs a program": (spec(source={"git": {"url": "ext::sh -c id"}}), "must be https://host/path"),
+    "a file of the pod": (spec(source={"git": {"url": "file:///etc"}}), "must be https://host/path"),
+    "an unknown placeholder": (
+        {"output": {"images": ["r.io/a:{sha}"]}},
+        "knows the placeholders {commit}, {shortCommit}, {branch} and {run}",
+    ),
+    "an image with a digest": (
+        {"output": {"images": ["r.io/a@sha256:" + "0" * 64]}},
+        "must be registry/repository:tag",
+    ),
+    "an image with a comma": ({"output": {"images": ["r.io/a:1,push=false"]}}, "must be registry/repository:tag"),
+    "a repository in capitals": ({"output": {"images": ["r.io/App:1"]}}, "with lower-case letters"),
+    "a cache repository with a tag": (
+        spec(cache={"branch": {"repository": "r.io/a:1"}}),
+        "must be registry/repository, without tag and digest",
+    ),
+    "an argument's name with a space": (spec(args={"A B": "c"}), "a name of an argument has letters, digits and '_'"),
+    "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
+    "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
+    "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),
+    "a policy that does not exist": (spec(cache={"branch": {"import": "All"}}), "CurrentElseBase"),
+    "a misspelt field": (spec(sources={}), 'unknown field "spec.sources"'),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_api_server_takes(default: Kubectl, name: str) -> None:
+    dry_run(default, GOOD[name], "--validate=strict")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_the_api_server_refuses_with_a_sentence(default: Kubectl, name: str) -> None:
+    written, sentence = BAD[name]
+    with pytest.raises(KubectlError) as refused:
+        dry_run(default, written, "--validate=strict")
+    assert sentence in str(refused.value)
+
+
+def test_every_field_of_the_spec_is_explained(default: Kubectl) -> None:
+    explained = default("explain", "imagebuild.spec", "--recursive")
+    assert "registrySecrets" in explained
+    assert "a change starts a new run" in default("explain", "imagebuild.spec.source")
