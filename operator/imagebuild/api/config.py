@@ -47,40 +47,50 @@ class Limits(ConfigModel):
     running: Annotated[int, Field(ge=1)] = 100
     """Build pods at once in the cluster."""
     running_per_namespace: Annotated[int, Field(ge=1)] = 20
+    """Build pods at once in one namespace."""
 
 
 class PodDefaults(ConfigModel):
     resources: Resources = Resources(
         requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
     )
+    """Of the build container."""
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets of the build's namespace with which the node pulls the builder image."""
 
 
 class TimeoutDefaults(ConfigModel):
     build: TimeSpan = "1h"
+    """From the pod's start on its node."""
 
 
 class NamespacePolicy(ConfigModel):
     match: str
-    """A name or a shell pattern such as team-*; the longest one that matches a namespace is in force."""
+    """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
     isolation: Isolation
+    """Instead of the mode for all namespaces."""
 
 
 class OperatorConfig(ConfigModel):
     builder: Builder
+    """What build pods run."""
     isolation: Isolation = Isolation.ROOTLESS
+    """How builds are kept from their node, strongest first. Never lowered by itself."""
     namespaces: tuple[NamespacePolicy, ...] = ()
     """What differs in some namespaces."""
     seccomp_profile: str | None = None
     """Path of the Localhost profile below the kubelet's seccomp directory. Default: the one this release ships."""
     seccomp_unconfined: bool = False
-    """No seccomp filter at all. Build pods then need Pod Security level privileged; for clusters without the profile."""
+    """No seccomp filter, for clusters without the profile. Build pods then need Pod Security level privileged."""
     registries: tuple[RegistryConfig, ...] = ()
+    """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and git servers."""
     limits: Limits = Limits()
+    """How many builds run at once; the others wait for their turn, fairly between namespaces."""
     pod: PodDefaults = PodDefaults()
+    """Of build pods, where the ImageBuild says nothing else."""
     timeouts: TimeoutDefaults = TimeoutDefaults()
+    """Where the ImageBuild says nothing else."""
     retry_limit: Annotated[int, Field(ge=0, le=10)] = 3
     """Attempts after the first one that a fault of the infrastructure is given."""

@@ -99,7 +99,9 @@ def _convert(schema: Schema, definitions: dict[str, Schema], path: str) -> Schem
         target = definitions[schema["$ref"].removeprefix("#/$defs/")]
         return _convert({**target, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions, path)
     if "anyOf" in schema:
-        (given,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+        given, *others = (option for option in schema["anyOf"] if option != {"type": "null"})
+        if others:
+            raise ValueError(f"{path}: a structural schema has one type for a field; give it a model of its own")
         siblings = {key: value for key, value in schema.items() if key != "anyOf"}
         return _convert({**given, **siblings}, definitions, path)
     converted: Schema = {}

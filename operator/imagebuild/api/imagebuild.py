@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -41,7 +41,7 @@ class ImageBuild:
 
 
 def parse(document: Mapping[str, Any]) -> ImageBuild:
-    """Reads any document the API server can hold. A spec that cannot be read ends up in `problem`, a status in nothing."""
+    """Reads any document the API server can hold. A spec that cannot be read is a `problem`, such a status is none."""
     meta, written = document["metadata"], document.get("spec") or {}
     spec, problem = _spec(written)
     return ImageBuild(
@@ -56,7 +56,7 @@ def parse(document: Mapping[str, Any]) -> ImageBuild:
         spec=spec,
         problem=problem,
         unknown_fields=tuple(unknown_fields(ImageBuildSpec, written)),
-        rebuild_at=_time((meta.get("annotations") or {}).get(ANNOTATION_REBUILD_AT)),
+        rebuild_at=moment((meta.get("annotations") or {}).get(ANNOTATION_REBUILD_AT)),
         status=_status(document.get("status") or {}),
     )
 
@@ -95,10 +95,10 @@ def _status(written: Mapping[str, Any]) -> ImageBuildStatus:
         return ImageBuildStatus()
 
 
-def _time(text: str | None) -> datetime | None:
-    """RFC 3339; anything else asks for nothing."""
+def moment(text: str | None) -> datetime | None:
+    """Of an RFC 3339 text that somebody wrote by hand; anything else is none."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        found = datetime.fromisoformat(text or "")
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and moment.tzinfo is not None else None

@@ -1,14 +1,16 @@
 """The base of all models, and the short ways to say in a field what the CRD's schema must hold.
 
-Limits are in the schema so that the API server refuses bad input at once, and so that the cost of the CEL rules is bounded.
+Limits are in the schema so that the API server refuses bad input at once, and so that the cost of CEL rules is bounded.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from imagebuild.api import timespan
 
 
 class Model(BaseModel):
@@ -63,5 +65,12 @@ Quantity = Annotated[
 
 Duration = Annotated[
     str,
-    text(32, ("duration(self) > duration('0s')", "must be a time span such as 90s, 30m or 2h")),
+    AfterValidator(timespan.checked),
+    text(
+        32,
+        (
+            r"self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) > duration('0s')",
+            "must be a time span such as 90s, 30m or 2h",
+        ),
+    ),
 ]

@@ -30,7 +30,8 @@ ANNOTATION_STOP = f"{GROUP}/stop"
 ANNOTATION_SUBID = f"{GROUP}/subuid"
 """On build pods with user namespaces: the content of /etc/subuid and /etc/subgid."""
 ANNOTATION_REBUILD_AT = f"{GROUP}/rebuild-at"
-"""On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it starts a new run."""
+"""On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it starts a new run. On build pods:
+the time that asked for their run."""
 
 _LABEL_VALUE_MAX = 63
 _HASH_LENGTH = 10

@@ -27,13 +27,13 @@ _PLACEHOLDERS = (
     ".matches('^[^{}]*$')"
 )
 
-GitRefName = Annotated[str, text(255, (_REF_NAME, "is not a name that git accepts"))]
+GitRefName = Annotated[str, text(255, (_REF_NAME, "must be a name that git accepts"))]
 ImageRef = Annotated[
     str,
     text(
         512,
         (_IMAGE, "must be registry/repository:tag, with lower-case letters in the repository and without a digest"),
-        (_PLACEHOLDERS, "knows the placeholders {commit}, {shortCommit}, {branch} and {run}"),
+        (_PLACEHOLDERS, "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others"),
     ),
 ]
 Repository = Annotated[
@@ -70,9 +70,11 @@ class GitSource(Model):
             ),
         ),
     ]
+    """Of the repository. It is fetched outside of BuildKit, so no RUN step ever sees how."""
     branch: GitRefName | None = None
     """Its tip is built, and it names the cache."""
     tag: GitRefName | None = None
+    """What it points to is built. Such a build reads the base branch's cache and writes none."""
     ref: GitRefName | None = None
     """A full ref, such as refs/pull/7/head."""
     commit: Annotated[
@@ -86,6 +88,7 @@ class ConfigMapSource(Model):
     """The keys of a ConfigMap in the same namespace, each as a file."""
 
     name: ObjectName
+    """Of the ConfigMap. It may appear later: the build waits for it."""
 
 
 class Source(Model):
@@ -98,7 +101,9 @@ class Source(Model):
     )
 
     git: GitSource | None = None
+    """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
     config_map: ConfigMapSource | None = None
+    """The keys of a ConfigMap in the same namespace, each as a file."""
     path: RelativePath | None = None
     """The directory inside the source that is the build context. Default: all of it."""
 
@@ -113,7 +118,7 @@ class Dockerfile(Model):
     inline: Annotated[str | None, Field(min_length=1, max_length=65536)] = None
     """The Dockerfile itself."""
     target: Annotated[
-        str | None, text(128, ("self.matches('^[a-zA-Z][a-zA-Z0-9_.-]*$')", "is not the name of a stage"))
+        str | None, text(128, ("self.matches('^[a-zA-Z][a-zA-Z0-9_.-]*$')", "must be the name of a stage"))
     ] = None
     """The stage to build. Default: the last one."""
 
@@ -131,6 +136,7 @@ class Output(Model):
     images: Annotated[tuple[ImageRef, ...] | None, Field(min_length=1, max_length=16)] = None
     """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be) and {run}."""
     discard: bool | None = None
+    """Build and keep nothing."""
 
 
 class BranchCache(Model):
@@ -150,15 +156,19 @@ class BranchCache(Model):
 
 class Cache(Model):
     branch: BranchCache | None = None
+    """The registry cache with one ref per branch. On by default wherever an image is pushed."""
 
 
 class SecretReference(Model):
     name: ObjectName
+    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class Resources(Model):
     requests: Annotated[dict[str, Quantity] | None, Field(max_length=8)] = None
+    """What the node sets aside: cpu, memory, ephemeral-storage. Default, where there is a limit: the limit."""
     limits: Annotated[dict[str, Quantity] | None, Field(max_length=8)] = None
+    """What the build may use at most."""
 
 
 class PodSettings(Model):
@@ -192,7 +202,10 @@ class ImageBuildSpec(Model):
     output: Output
     """Build input: a change starts a new run."""
     cache: Cache | None = None
+    """What is read from earlier builds and left for later ones."""
     registry_secrets: Annotated[tuple[SecretReference, ...] | None, Field(max_length=16)] = None
     """Secrets of type kubernetes.io/dockerconfigjson, merged in this order; the last one wins for a registry."""
     pod: PodSettings | None = None
+    """Of the pod that builds."""
     timeouts: Timeouts | None = None
+    """How long a build may take."""

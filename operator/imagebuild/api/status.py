@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from imagebuild.contract.result import LookUp
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as Kubernetes writes times."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 Time = Annotated[datetime, PlainSerializer(timestamp, return_type=str)]
@@ -38,24 +38,33 @@ class Condition(Model):
     """As in metav1.Condition; Reconciling and Stalled are kstatus's."""
 
     type: str
+    """Ready, Succeeded, Finished, Reconciling or Stalled."""
     status: str
+    """True, False or Unknown."""
     reason: str
+    """As in status.reason."""
     message: str
+    """As in status.message."""
     observed_generation: int
+    """The generation of the spec that this is about."""
     last_transition_time: Time
+    """When it last changed between True, False and Unknown."""
 
 
 class Run(Model):
     number: int
     """Counts from 1; a new run starts when the build inputs change or a rebuild is asked for."""
     inputs_hash: str
+    """Over the build inputs as written; another one means another run."""
     rebuild_at: Time | None = None
     """The annotation that asked for this run, if one did."""
 
 
 class SourceStatus(Model):
     commit: str | None = None
+    """The full id of what was built."""
     branch: str | None = None
+    """The branch that named the cache."""
 
 
 class OutputStatus(Model):
@@ -64,25 +73,34 @@ class OutputStatus(Model):
     images: tuple[str, ...] = ()
     """The references pushed, with their placeholders filled."""
     platform: str | None = None
+    """Such as linux/amd64."""
 
 
 class Success(Model):
     """What the last successful run gave; it stays while later runs go on or fail."""
 
     run: int
+    """Its number."""
     digest: str | None = None
+    """Of the pushed manifest or index."""
     images: tuple[str, ...] = ()
+    """The references pushed."""
     commit: str | None = None
+    """The full id of what was built."""
     time: Time
+    """When it ended."""
 
 
 class CacheImportStatus(Model):
     ref: str
+    """repository:tag."""
     result: LookUp
+    """Found, NotFound, Unauthorized, Timeout or Error. What is not found is left out of the build."""
 
 
 class CacheExportStatus(Model):
     ref: str
+    """repository:tag."""
     error: str | None = None
     """Why the cache was not written; the build succeeded all the same."""
 
@@ -97,63 +115,91 @@ class CacheStatus(Model):
     imports: tuple[CacheImportStatus, ...] = ()
     """The refs that were looked for."""
     export: CacheExportStatus | None = None
+    """The ref that was written."""
 
 
 class Timings(Model):
-    """Seconds. `fetch` and `daemon` run side by side; `pod` is from the pod's creation to the container's start."""
+    """Seconds. `fetch` and `daemon` run side by side."""
 
     pod: float = 0.0
+    """From the pod's creation to the container's start."""
     fetch: float = 0.0
+    """Until the source was there."""
     daemon: float = 0.0
+    """Until buildkitd answered."""
     solve: float = 0.0
+    """From buildctl's start to its end: the build, the push, the cache."""
     total: float = 0.0
     """From the container's start to its end."""
 
 
 class FailureStatus(Model):
     reason: Reason
+    """As in status.reason."""
     message: str
+    """What happened to this build."""
     step: str | None = None
+    """As BuildKit names it: [build 3/7] RUN make."""
     line: int | None = None
     """Of the Dockerfile."""
     exit_code: int | None = None
     """Of the failing step."""
     log_tail: str | None = None
+    """The last lines that the failing step wrote; all of them are in the log of the pod."""
     next_step: str | None = None
+    """What to do about it."""
 
 
 class RunRecord(Model):
     """A run that is over, without its log."""
 
     run: int
+    """Its number."""
     phase: Phase
+    """Succeeded or Failed."""
     reason: Reason
+    """Why it ended so."""
     digest: str | None = None
+    """Of what it pushed."""
     commit: str | None = None
+    """The full id of what was built."""
     finished_at: Time | None = None
+    """When it ended."""
 
 
 class Effective(Model):
     """What the operator used where the spec leaves it open."""
 
     isolation: str
+    """The isolation mode, which the administrator sets."""
     builder: str
+    """The builder image."""
     cache_repository: str | None = None
+    """Where cache refs are kept; absent where there is no cache."""
     cache_import: CacheImport | None = None
+    """Which refs are read."""
     cache_export: CacheExport | None = None
+    """When a ref is written."""
     timeout: str
+    """How long the build may take."""
 
 
 class ImageBuildStatus(Model):
     observed_generation: int | None = None
+    """The generation of the spec that this status is about; older than metadata.generation: not seen yet."""
     phase: Phase | None = None
+    """Pending, Running, Succeeded or Failed."""
     reason: Reason | None = None
+    """One word of the table of reasons."""
     message: str | None = None
+    """The same as a sentence, about this build."""
     conditions: Annotated[
         tuple[Condition, ...],
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
     ] = ()
+    """Ready, Succeeded and Finished, for kubectl wait; Reconciling and Stalled, for Argo CD and Flux."""
     run: Run | None = None
+    """The run that is due, goes on, or was the last one."""
     attempt: int | None = None
     """Which pod of the run this is, counted from 1."""
     failures: int | None = None
@@ -161,20 +207,32 @@ class ImageBuildStatus(Model):
     waits: int | None = None
     """Attempts of this run that found something missing; they count against no limit."""
     pod_name: str | None = None
+    """The pod of the current attempt; kubectl logs shows its log."""
     pod_uid: Annotated[str | None, Field(alias="podUID")] = None
+    """Of that pod, while the attempt is open."""
     queued_at: Time | None = None
+    """When the run began to wait for its turn."""
     started_at: Time | None = None
     """When the container of the current attempt started."""
     finished_at: Time | None = None
+    """When it ended."""
     duration: str | None = None
     """From startedAt to finishedAt, such as 1m30s."""
     next_retry_at: Time | None = None
+    """When the next attempt may start."""
     timings: Timings | None = None
+    """Where the time went, in seconds. `fetch` and `daemon` run side by side."""
     effective: Effective | None = None
+    """What the operator used where the spec leaves it open."""
     source: SourceStatus | None = None
+    """What was built."""
     output: OutputStatus | None = None
+    """What came out."""
     last_successful: Success | None = None
+    """What the last successful run gave; it stays while later runs go on or fail."""
     cache: CacheStatus | None = None
+    """What the cache was good for."""
     failure: FailureStatus | None = None
+    """Why the last run failed."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""

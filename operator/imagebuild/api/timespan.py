@@ -29,9 +29,9 @@ def short(span: float) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def _checked(span: str) -> str:
+def checked(span: str) -> str:
     seconds(span)
     return span
 
 
-TimeSpan = Annotated[str, AfterValidator(_checked)]
+TimeSpan = Annotated[str, AfterValidator(checked)]

@@ -7,6 +7,9 @@ documents need. Unknown keys are ignored, so that each side can read what a newe
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,6 +19,10 @@ from typing import Any, TypeVar
 __all__ = ["DecodeError", "decode", "encode"]
 
 T = TypeVar("T")
+
+_hints = functools.cache(typing.get_type_hints)
+_INT_MAX = 2**31 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DecodeError(ValueError):
@@ -56,9 +63,20 @@ def _decode(kind: Any, value: object, path: str) -> object:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         _require(value in list(kind), path, f"must be one of {', '.join(kind)}")
         return kind(str(value))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    return _decode_scalar(kind, value, path)
+
+
+def _decode_scalar(kind: Any, value: object, path: str) -> object:
+    """Python's JSON reader takes what the API server refuses: NaN, numbers of any size, halves of surrogate pairs."""
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) <= _INT_MAX else math.inf
     _require(type(value) is kind, path, f"must be {kind.__name__}")
+    if isinstance(value, float):
+        _require(math.isfinite(value), path, "must be a number of ordinary size")
+    elif isinstance(value, int):
+        _require(abs(value) <= _INT_MAX, path, "must be a number of ordinary size")
+    elif isinstance(value, str):
+        _require(value.isascii() or not _SURROGATE.search(value), path, "must be text")
     return value
 
 
@@ -72,7 +90,7 @@ def _decode_optional(kind: Any, value: object, path: str) -> object:
 def _decode_dataclass(kind: Any, value: object, path: str) -> object:
     if not isinstance(value, dict):
         raise DecodeError(path, "must be an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     prefix = f"{path}." if path else ""
     known = {key: _decode(hints[key], item, prefix + key) for key, item in value.items() if key in hints}
     for field in dataclasses.fields(kind):
@@ -82,6 +100,6 @@ def _decode_dataclass(kind: Any, value: object, path: str) -> object:
     return kind(**known)
 
 
-def _require(condition: bool, path: str, problem: str) -> None:
+def _require(condition: object, path: str, problem: str) -> None:
     if not condition:
         raise DecodeError(path, problem)

@@ -35,12 +35,12 @@ REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 
 WORK_DIR = "/work"
 """The only writable place beside TMP_DIR: BuildKit's state, the checkout, sockets and reports. An emptyDir."""
-TMP_DIR = "/tmp"
+TMP_DIR = "/tmp"  # noqa: S108  an emptyDir of the pod
 WORK_ENV = {
     "HOME": "/home/user",
     "USER": "user",
     "XDG_RUNTIME_DIR": f"{WORK_DIR}/run",
-    "TMPDIR": f"{WORK_DIR}/tmp",
+    "TMPDIR": f"{WORK_DIR}/tmp",  # noqa: S108  the same
 }
 """Environment of every program in the pod. `USER` must not be root, else buildkitd takes its rootful paths."""
 

@@ -1,8 +1,8 @@
 """The plan: what the operator asks of a build pod.
 
-The operator writes it as JSON into the pod's annotation, a downwardAPI volume shows it to the runner. It holds no secret,
-only the places where Secrets are mounted. What only the pod can know (the commit, the branch, which cache refs exist)
-is left open here and completed by the runner.
+The operator writes it as JSON into the pod's annotation, a downwardAPI volume shows it to the runner. It holds no
+secret, only the places where Secrets are mounted. What only the pod can know (the commit, the branch, which cache refs
+exist) is left open here and completed by the runner.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = [
     "CacheImport",
     "Dockerfile",
     "GitSource",
+    "Mount",
     "Output",
     "Plan",
-    "PlanTooLarge",
+    "PlanTooLargeError",
     "Registry",
-    "SecretMount",
     "dump",
     "parse",
 ]
@@ -33,7 +33,7 @@ LIMIT = 128 * 1024
 """Bytes. All annotations of an object together may take 256 KiB; half of that is left to others."""
 
 
-class PlanTooLarge(ValueError):
+class PlanTooLargeError(ValueError):
     """The plan does not fit into an annotation."""
 
 
@@ -105,8 +105,8 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretMount:
-    """A Secret the user named, mounted as a directory; the directory is empty while the Secret does not exist."""
+class Mount:
+    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
 
     name: str
     path: str
@@ -115,8 +115,8 @@ class SecretMount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
-    directory: str | None = None
-    """A mounted directory instead of git. Neither: an empty context."""
+    directory: Mount | None = None
+    """A mounted ConfigMap instead of git. Neither: an empty context."""
     path: str = "."
     """The context: a directory inside the source."""
     dockerfile: Dockerfile = Dockerfile()
@@ -124,7 +124,7 @@ class Plan:
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
     output: Output = Output()
     cache: BranchCache | None = None
-    registry_secrets: tuple[SecretMount, ...] = ()
+    registry_secrets: tuple[Mount, ...] = ()
     registries: tuple[Registry, ...] = ()
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
@@ -135,10 +135,10 @@ class Plan:
 
 
 def dump(plan: Plan) -> str:
-    """The plan as one line of JSON; the same plan always gives the same text. Raises PlanTooLarge."""
+    """The plan as one line of JSON; the same plan always gives the same text. Raises PlanTooLargeError."""
     text = json.dumps(encode(plan), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     if (size := len(text.encode())) > LIMIT:
-        raise PlanTooLarge(
+        raise PlanTooLargeError(
             f"the build takes {size:,} bytes to describe and {LIMIT:,} fit; "
             "move large values of args or an inline Dockerfile into the source"
         )

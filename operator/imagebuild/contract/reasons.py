@@ -182,7 +182,9 @@ TABLE: dict[Reason, Row] = {
         "Check the DaemonSet in the namespace imagebuild-seccomp.",
     ),
     Reason.CONTAINER_NOT_STARTED: Row(
-        Fault.WAITING, "The node cannot start the build container.", "Read the message; see the isolation page."
+        Fault.WAITING,
+        "The node cannot start the build container.",
+        "Read the message; docs/install.md names nodes that need a setting.",
     ),
     Reason.OPERATOR_TOO_OLD: Row(
         Fault.WAITING, "The spec has a field that this operator does not know.", "Upgrade the operator."
@@ -202,7 +204,7 @@ TABLE: dict[Reason, Row] = {
     Reason.DAEMON_NOT_STARTED: Row(
         Fault.INFRASTRUCTURE,
         "buildkitd did not start on this node.",
-        "Read the message; the isolation page has the fix for each cause.",
+        "Read the message; docs/install.md names nodes that need a setting.",
     ),
     Reason.DAEMON_DIED: Row(
         Fault.INFRASTRUCTURE, "buildkitd ended in the middle of the build.", "Raise pod.resources.limits.memory."
@@ -210,7 +212,7 @@ TABLE: dict[Reason, Row] = {
     Reason.CONTAINER_FAILED: Row(
         Fault.INFRASTRUCTURE,
         "BuildKit could not start the container of a step on this node.",
-        "Read the message; the isolation page has the fix for each cause.",
+        "Read the message; docs/install.md names nodes that need a setting.",
     ),
     Reason.SOURCE_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "The git server does not answer as it should.", "Check source.git.url and the network."

@@ -1,7 +1,8 @@
 """The result: what the runner reports through the container's termination message, and how the operator reads it.
 
-The kubelet cuts messages, so the document is two lines of JSON with the essentials first: a cut second line costs details
-only. RUN steps share the pod, so the operator treats what it reads as untrusted: sizes are bounded, unknown keys ignored.
+The kubelet cuts messages, so the document is two lines of JSON with the essentials first: a cut second line costs
+details only. RUN steps share the pod, so what the operator reads is untrusted: sizes are bounded, unknown keys ignored,
+and what a status cannot hold is not taken over.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from imagebuild import __version__
 from imagebuild.controller.app import App
 from imagebuild.controller.cluster import Cluster
 from imagebuild.controller.configfile import ConfigError, ConfigFile
-from imagebuild.controller.handlers import registry
+from imagebuild.controller.handlers import Login, registry, service_account_or_kubeconfig
+from imagebuild.controller.pace import Pace
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,18 +29,30 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"imagebuild-operator: {error}", file=sys.stderr)
         return 2
-    return asyncio.run(_run(config, flags))
+    return asyncio.run(_run(config, flags.listen))
 
 
-async def _run(config: ConfigFile, flags: argparse.Namespace) -> int:
+async def _run(config: ConfigFile, listen: str) -> int:
+    return await operate(await Cluster.connect(), config, listen)
+
+
+async def operate(
+    cluster: Cluster,
+    config: ConfigFile,
+    listen: str,
+    *,
+    login: Login = service_account_or_kubeconfig,
+    pace: Pace | None = None,
+) -> int:
+    """Until it is told to stop by a signal, or something ends that should not: the exit code."""
     stop = asyncio.Event()
-    app = App(await Cluster.connect(), config, stop)
+    app = App(cluster, config, stop, pace or Pace())
     logging.getLogger(__name__).info("imagebuild-operator %s, isolation %s", __version__, config.current.isolation)
     await kopf.operator(
-        registry=registry(app),
+        registry=registry(app, login),
         standalone=True,
         clusterwide=True,
-        liveness_endpoint=f"http://{flags.listen}/healthz",
+        liveness_endpoint=f"http://{listen}/healthz",
         stop_flag=stop,
     )
     return 1 if app.broken else 0

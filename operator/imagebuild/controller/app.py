@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from imagebuild.controller.cluster import ApiError, Cluster, Document
+from imagebuild.controller.cluster import Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
+from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
@@ -18,38 +20,37 @@ from imagebuild.core.admit import Key
 _log = logging.getLogger(__name__)
 
 _WORKERS = 20
-_SWEEP_EVERY_SECONDS = 300.0
 
 
 class App:
     """Everything that lives as long as the process."""
 
-    def __init__(self, cluster: Cluster, config: ConfigFile, stop: asyncio.Event) -> None:
-        self.store, self.queue, self._stop = Store(), WorkQueue(), stop
-        self._cluster, self._config = cluster, config
+    def __init__(self, cluster: Cluster, config: ConfigFile, stop: asyncio.Event, pace: Pace) -> None:
+        self.store, self.queue, self._stop = Store(), WorkQueue(pace), stop
+        self._cluster, self._config, self.pace = cluster, config, pace
         self._slots = Slots(self.store, self.queue, lambda: config.current.limits)
-        self._reconciler = Reconciler(cluster, self.store, self.queue, self._slots, lambda: config.current)
+        self._reconciler = Reconciler(cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace)
+        self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: str | None = None
         """Why the operator must end, if it must."""
 
     async def start(self) -> None:
         """Reads the whole cluster before the first decision, then starts the workers."""
-        await self.sweep()
-        for key in self.store.all():
-            self.queue.add(key)
-        workers = [self.queue.work(self._reconciler.reconcile) for _ in range(_WORKERS)]
-        for name, work in [("admission", self._slots.run()), ("config", self._config.follow())]:
-            self._supervise(name, work)
+        await self._sweep()
+        self._relisted.set()  # kopf's first list is still to come
+        self._supervise("admission", self._slots.run())
+        self._supervise("config", self._config.follow(self.pace.config, self._slots.poke))
         self._supervise("sweep", self._sweep_for_ever())
-        for number, worker in enumerate(workers):
-            self._supervise(f"worker {number}", worker)
+        for number in range(_WORKERS):
+            self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 
     async def end(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._cluster.close()
+        self._stop.set()  # else kopf waits 5 s for the task that waits for it
 
     def news(self, key: Key | None) -> None:
         """Something about this ImageBuild has changed."""
@@ -57,25 +58,32 @@ class App:
             self.queue.add(key)
             self._slots.poke()
 
-    async def sweep(self) -> None:
-        """Compares the view with whole lists: kopf never reports a deletion that fell into a broken watch."""
-        for key in await self._replaced():
-            self.news(key)
+    def relisted(self) -> None:
+        """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""
+        self._relisted.set()
 
-    async def _replaced(self) -> set[Key]:
-        builds, builds_version = await _whole(self._cluster.builds())
-        pods, pods_version = await _whole(self._cluster.pods())
-        return self.store.replace_builds(builds, builds_version) | self.store.replace_pods(pods, pods_version)
+    async def _sweep(self) -> None:
+        """Compares the view with whole lists: kopf never reports a deletion that fell between its watch and list."""
+        while True:
+            try:
+                builds, builds_version = await _whole(self._cluster.builds())
+                pods, pods_version = await _whole(self._cluster.pods())
+            except ClusterError as error:
+                _log.warning("sweep: %s; trying again in %.0f s", error, self.pace.reconnect)
+                await asyncio.sleep(self.pace.reconnect)
+            else:
+                break
+        for key in self.store.replace_builds(builds, builds_version) | self.store.replace_pods(pods, pods_version):
+            self.news(key)
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(_SWEEP_EVERY_SECONDS)
-            try:
-                await self.sweep()
-            except (ApiError, OSError, TimeoutError) as error:
-                _log.warning(
-                    "sweep: %s: %s; the next one is in %.0f s", type(error).__name__, error, _SWEEP_EVERY_SECONDS
-                )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._relisted.wait(), self.pace.sweep)
+            while self._relisted.is_set():  # until the list has ended
+                self._relisted.clear()
+                await asyncio.sleep(self.pace.relisted)
+            await self._sweep()
 
     def _supervise(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)

@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import aiohttp
 from kubernetes.aio import client, config
 
 from imagebuild.api import names
@@ -31,7 +32,15 @@ _PODS = "/api/v1/pods"
 _MERGE_PATCH = "application/merge-patch+json"
 
 
-class ApiError(Exception):
+class ClusterError(Exception):
+    """The world's fault; whatever was to be done is tried again."""
+
+
+class UnansweredError(ClusterError):
+    """There was no answer: whether the request was carried out is not known."""
+
+
+class ApiError(ClusterError):
     """The API server answered with an error: its code, its reason in one word, and its sentence."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
@@ -40,8 +49,10 @@ class ApiError(Exception):
 
 
 class Cluster:
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
+    def __init__(self, configuration: client.Configuration) -> None:
+        # else each request reads ~/.netrc and the proxies of the environment, both in another thread
+        configuration.client_session_kwargs = {"trust_env": False}
+        self._api = client.ApiClient(configuration)
 
     @classmethod
     async def connect(cls) -> Cluster:
@@ -51,7 +62,7 @@ class Cluster:
             config.load_incluster_config(client_configuration=configuration)
         else:
             await config.load_kube_config(client_configuration=configuration)
-        return cls(client.ApiClient(configuration))
+        return cls(configuration)
 
     async def close(self) -> None:
         await self._api.close()
@@ -95,17 +106,20 @@ class Cluster:
         content_type: str = "application/json",
         timeout: float = _TIMEOUT_SECONDS,  # noqa: ASYNC109 the client's own, which also covers reading the answer
     ) -> Document:
-        """One request. Raises ApiError for what the server refuses; what the network does is left as it is."""
-        request = await self._api.param_serialize(
+        """One request. Raises ApiError for what the server refuses, UnansweredError for what the network does."""
+        _, url, headers, *_ = await self._api.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
             header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
             auth_settings=["BearerToken"],
         )
-        response = await self._api.call_api(*request, _request_timeout=timeout)
-        answer = _document(await response.read())
+        try:
+            # the body not through param_serialize, which looks at every value in it
+            response = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
+            answer = _document(await response.read())
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise UnansweredError(f"{method} {path}: {type(error).__name__}: {error}") from error
         if response.status >= 300:  # noqa: PLR2004 the first code that is no success
             raise ApiError(response.status, answer.get("reason", ""), answer.get("message", ""))
         return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -12,8 +13,6 @@ from pydantic import ValidationError
 from imagebuild.api.config import OperatorConfig
 
 _log = logging.getLogger(__name__)
-
-_LOOK_EVERY_SECONDS = 5.0
 
 
 class ConfigError(Exception):
@@ -39,10 +38,11 @@ class ConfigFile:
         self._text = self._read()
         self.current = load(self._text, path)
 
-    async def follow(self) -> None:
-        """Runs for ever. A file that has become bad is said and the last good one stays in force."""
+    async def follow(self, every: float, changed: Callable[[], None]) -> None:
+        """Runs for ever. A file that has become bad is said once, and the last good one stays in force."""
+        said = ""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            await asyncio.sleep(every)
             try:
                 text = self._read()
                 if text == self._text:
@@ -50,12 +50,18 @@ class ConfigFile:
                 self._text = text
                 self.current = load(text, self._path)
             except ConfigError as error:
-                _log.error("%s; the configuration read before stays in force", error)
+                if str(error) != said:
+                    _log.error("%s; the configuration read before stays in force", error)
+                said = str(error)
             else:
+                said = ""
                 _log.info("%s: read again", self._path)
+                changed()
 
     def _read(self) -> str:
         try:
-            return self._path.read_text()
+            return self._path.read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{self._path}: cannot be read: {error.strerror}; set --config") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{self._path}: not UTF-8: {error.reason} at byte {error.start}") from error

@@ -5,18 +5,30 @@ on.create, timers and indices are not used: they write to the object, run on sta
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import kopf
 
 from imagebuild.api import names
 from imagebuild.controller.app import App
+from imagebuild.controller.cluster import Document
+from imagebuild.controller.pace import Pace
+from imagebuild.core.admit import Key
 
 _IDLE_SECONDS = 0.5
 _PAGE = 500
-_RETRY_SECONDS = 10
+
+
+Take = Callable[[Document], Key | None]
+Login = Callable[..., kopf.ConnectionInfo | None]
+
+
+def service_account_or_kubeconfig(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**kwargs) or kopf.login_via_client(**kwargs)
 
 
 class _Nowhere(kopf.DiffBaseStorage, kopf.ProgressStorage):
@@ -40,7 +52,7 @@ class _Nowhere(kopf.DiffBaseStorage, kopf.ProgressStorage):
     purge = touch = store
 
 
-def configure(settings: kopf.OperatorSettings) -> None:
+def configure(settings: kopf.OperatorSettings, pace: Pace) -> None:
     settings.persistence.diffbase_storage = settings.persistence.progress_storage = _Nowhere()
     settings.posting.enabled = False
     settings.peering.standalone = True
@@ -50,38 +62,47 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.chunk_size = _PAGE
     settings.queueing.idle_timeout = _IDLE_SECONDS
     # for ever: the default gives up after 54 s and ends the process
-    settings.networking.error_backoffs = itertools.repeat(_RETRY_SECONDS)
+    settings.networking.error_backoffs = itertools.repeat(pace.reconnect)
 
 
-def registry(app: App) -> kopf.OperatorRegistry:
+def registry(app: App, login: Login) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
     for library in ("kopf", "aiohttp.access"):
         logging.getLogger(library).setLevel(logging.WARNING)
 
-    @kopf.on.login(registry=handlers)
-    def login(**kwargs: Any) -> Any:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_via_client(**kwargs)
+    kopf.on.login(id="login", registry=handlers)(login)
 
-    @kopf.on.startup(registry=handlers)
+    @kopf.on.startup(id="start", registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        configure(settings)
-        await app.start()
+        configure(settings, app.pace)
+        try:
+            await app.start()
+        except asyncio.CancelledError:
+            await app.end()  # kopf cleans up only what it has started
+            raise
 
-    @kopf.on.cleanup(registry=handlers)
+    @kopf.on.cleanup(id="end", registry=handlers)
     async def end(**_: Any) -> None:
+        for task in asyncio.all_tasks():
+            # where one watch has died kopf forgets to end the others, and waits 5 s for them to do so by themselves
+            if task.get_name().startswith("watcher for "):
+                task.cancel()
         await app.end()
+
+    def tell(event: Any, put: Take, drop: Take) -> None:
+        if event["type"] is None:  # from a list
+            app.relisted()
+        app.news((drop if event["type"] == "DELETED" else put)(event["object"]))
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)
     async def on_build(event: Any, **_: Any) -> None:
-        put = app.store.drop_build if event["type"] == "DELETED" else app.store.put_build
-        app.news(put(cast("dict[str, Any]", event["object"])))
+        tell(event, app.store.put_build, app.store.drop_build)
 
     @kopf.on.event("v1", "pods", registry=handlers)
     async def on_pod(event: Any, **_: Any) -> None:
-        put = app.store.drop_pod if event["type"] == "DELETED" else app.store.put_pod
-        app.news(put(cast("dict[str, Any]", event["object"])))
+        tell(event, app.store.put_pod, app.store.drop_pod)
 
-    @kopf.on.probe(registry=handlers)
+    @kopf.on.probe(id="operator", registry=handlers)
     def alive(**_: Any) -> str:
         if app.broken:
             # the only exception that answers at once; any other leaves the probe hanging

@@ -11,15 +11,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from imagebuild.controller.cluster import ClusterError
+from imagebuild.controller.pace import Pace
 from imagebuild.core.admit import Key
 
 _log = logging.getLogger(__name__)
 
-_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.2, 60.0
-
 
 class WorkQueue:
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._dirty: set[Key] = set()
         self._busy: set[Key] = set()
@@ -69,8 +70,7 @@ class WorkQueue:
 
     def _later(self, key: Key, error: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        seconds = min(_FIRST_DELAY_SECONDS * 2 ** min(failures - 1, 16), _LONGEST_DELAY_SECONDS)
-        _log.warning(
-            "%s/%s: %s: %s; trying again in %.1f s", *key, type(error).__name__, error, seconds, exc_info=error
-        )
+        seconds = min(self._pace.error * 2 ** min(failures - 1, 16), self._pace.longest_error)
+        ours = None if isinstance(error, ClusterError) else error
+        _log.warning("%s/%s: %s: %s; trying again in %.1f s", *key, type(error).__name__, error, seconds, exc_info=ours)
         self.add_after(key, seconds)

@@ -13,6 +13,7 @@ from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.cluster import ApiError, Cluster
+from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Store
@@ -23,19 +24,27 @@ from imagebuild.core.observe import Observation, State
 _log = logging.getLogger(__name__)
 
 _MOST_STEPS = 8
-"""More decisions than any way through decide.py has; a worker that needs more goes on from the queue."""
-_ASK_AGAIN = timedelta(seconds=30)
-"""After a quota refused the pod: nothing tells when there is room."""
+"""More decisions than any way through decide.py has."""
 _STOP_GRACE_SECONDS = 30
 """What a pod that was asked to stop is given until the kubelet ends it."""
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+_NO_RIGHT = "cannot create resource"
+"""In a 403 that is not about the pod: the operator lacks a permission. No build fails for that."""
 
 
 class Reconciler:
     def __init__(
-        self, cluster: Cluster, store: Store, queue: WorkQueue, slots: Slots, config: Callable[[], OperatorConfig]
+        self,
+        cluster: Cluster,
+        store: Store,
+        queue: WorkQueue,
+        slots: Slots,
+        config: Callable[[], OperatorConfig],
+        *,
+        pace: Pace,
     ) -> None:
-        self._cluster, self._store, self._queue, self._slots, self._config = cluster, store, queue, slots, config
+        self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
+        self._config, self._pace = config, pace
 
     async def reconcile(self, key: Key) -> None:
         gone = ""
@@ -50,7 +59,7 @@ class Reconciler:
                 gone = await self._look(key, decision.name)
             elif not await self._apply(build, decision, context):
                 return
-        self._queue.add(key)
+        raise RuntimeError(f"{_MOST_STEPS} decisions came to no end")
 
     def _context(self, key: Key, gone: str) -> steps.Context:
         return steps.Context(
@@ -59,17 +68,18 @@ class Reconciler:
             now=datetime.now(UTC),
             admitted=self._slots.admitted(key),
             gone=gone,
+            first_delay=timedelta(seconds=self._pace.attempt),
         )
 
     async def _apply(self, build: ImageBuild, decision: steps.Decision, context: steps.Context) -> bool:
         """Whether there may be more to do at once."""
         key = (build.namespace, build.name)
+        if not isinstance(decision, steps.Queue | steps.Create):
+            self._slots.release(key)
         match decision:
             case steps.Nothing():
-                self._slots.release(key)
                 return False
             case steps.Report():
-                self._slots.release(key)
                 if decision.wake_at is not None:
                     self._queue.add_at(key, decision.wake_at)
                 return await self._write(build, decision.status)
@@ -102,14 +112,22 @@ class Reconciler:
             if error.code == _NOT_FOUND:
                 return False  # deleted meanwhile; the event follows
             if error.code == _CONFLICT:
-                self._store.put_build(await self._cluster.build(build.namespace, build.name))
-                return True
+                return await self._read_again(build)
             raise
         if (status.phase, status.reason) != (build.status.phase, build.status.reason):
             number = status.run.number if status.run else 0
             _log.info("%s/%s run %d: %s, %s", build.namespace, build.name, number, status.phase, status.reason)
         self._store.put_build(written)
         return False
+
+    async def _read_again(self, build: ImageBuild) -> bool:
+        try:
+            self._store.put_build(await self._cluster.build(build.namespace, build.name))
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _create(self, build: ImageBuild, decision: steps.Create, context: steps.Context) -> bool:
         key = (build.namespace, build.name)
@@ -144,8 +162,9 @@ class Reconciler:
             case 409:
                 reason, message = Reason.NAME_TAKEN, f"the pod {name} belongs to somebody else"
             case 403 if "exceeded quota" in error.message:
-                reason, message, wake_at = Reason.QUOTA_EXCEEDED, error.message, context.now + _ASK_AGAIN
-            case 403 | 422:
+                reason, message = Reason.QUOTA_EXCEEDED, error.message
+                wake_at = context.now + timedelta(seconds=self._pace.quota)
+            case 400 | 403 | 422 if _NO_RIGHT not in error.message:  # 400: a webhook that gives no code
                 reason, message = Reason.POD_REJECTED, error.message
             case 404:
                 return False  # the namespace is gone, and the ImageBuild with it
@@ -157,8 +176,9 @@ class Reconciler:
     async def _stop(self, key: Key, pod: Observation, reason: Reason) -> bool:
         """A running pod is asked to stop, so that its result and log stay; one that has not started is deleted."""
         try:
-            if pod.state is State.RUNNING and pod.started_at is not None:
-                await self._ask_to_stop(key[0], pod, pod.started_at, reason)
+            since = pod.taken_at or pod.started_at
+            if pod.state is State.RUNNING and since is not None:
+                await self._ask_to_stop(key[0], pod, since, reason)
             else:
                 await self._cluster.delete_pod(key[0], pod.name, pod.uid)
         except ApiError as error:
@@ -166,9 +186,9 @@ class Reconciler:
                 raise
         return False  # the pod's events follow
 
-    async def _ask_to_stop(self, namespace: str, pod: Observation, started_at: datetime, reason: Reason) -> None:
+    async def _ask_to_stop(self, namespace: str, pod: Observation, since: datetime, reason: Reason) -> None:
         ask = {"metadata": {"annotations": {names.ANNOTATION_STOP: reason.value}}}
-        running = (datetime.now(UTC) - started_at).total_seconds()
+        running = (datetime.now(UTC) - since).total_seconds()
         force = {"spec": {"activeDeadlineSeconds": round(running) + _STOP_GRACE_SECONDS}}
         try:
             patched = await self._cluster.patch_pod(namespace, pod.name, pod.uid, {**ask, **force})
@@ -180,11 +200,10 @@ class Reconciler:
         self._store.put_pod(patched)
 
     async def _look(self, key: Key, name: str) -> str:
-        """The name, if the API server says that there is no such pod."""
+        """The name, if the API server says that there is no such pod, or none of ours any more."""
         try:
             self._store.put_pod(await self._cluster.pod(key[0], name))
         except ApiError as error:
-            if error.code == _NOT_FOUND:
-                return name
-            raise
-        return ""
+            if error.code != _NOT_FOUND:
+                raise
+        return "" if any(seen.name == name for seen in self._store.pods(key)) else name

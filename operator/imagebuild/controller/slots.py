@@ -53,7 +53,8 @@ class Slots:
             await self._changed.wait()
             self._changed.clear()
             running = {*self._store.running(), *self._reserved}
-            for key in admit(self._waiting.values(), running, self._limits()):
+            limits = self._limits()
+            for key in admit(self._waiting.values(), running, limits) if len(running) < limits.running else ():
                 del self._waiting[key]
                 self._told.discard(key)
                 self._reserved.add(key)

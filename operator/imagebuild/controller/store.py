@@ -33,21 +33,18 @@ class Store:
     def pods(self, key: Key) -> tuple[Observation, ...]:
         return tuple(seen for _, seen in self._pods.get(key, {}).values())
 
-    def all(self) -> Iterable[Key]:
-        return list(self._builds)
-
     def running(self) -> Iterable[Key]:
         """Keys with a pod that has not ended."""
         return self._live
 
     def put_build(self, document: Document) -> Key | None:
         """The key if this is news."""
-        build = parse(document)
-        key = (build.namespace, build.name)
+        meta = document["metadata"]
+        key = (meta["namespace"], meta["name"])
         known = self._builds.get(key)
-        if build.uid in self._deleted or (known and int(known.resource_version) >= int(build.resource_version)):
+        if meta["uid"] in self._deleted or (known and int(known.resource_version) >= int(meta["resourceVersion"])):
             return None
-        self._builds[key] = build
+        self._builds[key] = parse(document)
         return key
 
     def put_pod(self, document: Document) -> Key | None:
@@ -72,11 +69,16 @@ class Store:
         return key
 
     def drop_pod(self, document: Document) -> Key | None:
+        """One that has ended stays until the next sweep if its build may not know yet: these are its last words."""
         key = _owner(document)
         if key is None:
             return None
-        self._bury(document["metadata"]["uid"])
-        self._forget_pod(key, document["metadata"]["name"], document["metadata"]["uid"])
+        self.put_pod(document)
+        name, uid = document["metadata"]["name"], document["metadata"]["uid"]
+        self._bury(uid)
+        build, last = self._builds.get(key), self._pods.get(key, {}).get(name)
+        if build is None or build.finished or last is None or last[1].live:
+            self._forget_pod(key, name, uid)
         return key
 
     def replace_builds(self, items: Iterable[Document], version: int) -> set[Key]:

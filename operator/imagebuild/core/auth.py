@@ -9,12 +9,12 @@ from imagebuild.core.part import Part, PlanFields, volume
 
 def registry_secrets(spec: ImageBuildSpec) -> Part:
     named = [
-        plan.SecretMount(name=reference.name, path=f"{layout.REGISTRY_SECRETS_DIR}/{place}")
+        plan.Mount(name=reference.name, path=f"{layout.REGISTRY_SECRETS_DIR}/{place}")
         for place, reference in enumerate(spec.registry_secrets or ())
     ]
     part = Part(plan=PlanFields(registry_secrets=tuple(named)))
     for place, secret in enumerate(named):
-        # optional: a missing one is named by the runner within a second and waited for, since GitOps applies in any order
+        # optional: the runner names a missing one within a second, and it is waited for: GitOps applies in any order
         source = {"secret": {"secretName": secret.name, "optional": True, "defaultMode": 0o444}}
         part += volume(f"registry-{place}", secret.path, source)
     return part

@@ -30,7 +30,7 @@ def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | 
 
 
 def _scope(build: ImageBuild, spec: ImageBuildSpec, given: BranchCache) -> str:
-    """Who may share a cache ref: builds of the same source, and of the same Dockerfile and target unless told otherwise."""
+    """Who may share a cache ref: builds of one source, and of the same Dockerfile and target unless told otherwise."""
     git = spec.source.git if spec.source else None
     origin = git.url if git else f"{build.namespace}/{build.name}"
     if given.scope is not None:

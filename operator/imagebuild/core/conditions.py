@@ -1,4 +1,4 @@
-"""Conditions of a status: our own three, and kstatus's Reconciling and Stalled, which `kubectl wait`, Argo CD and Flux read."""
+"""Conditions of a status: our own three, and kstatus's two, which `kubectl wait`, Argo CD and Flux read."""
 
 from __future__ import annotations
 

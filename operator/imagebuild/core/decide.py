@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import ImageBuildStatus, Run
-from imagebuild.contract.plan import PlanTooLarge
+from imagebuild.contract.plan import PlanTooLargeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.conditions import seal
@@ -85,6 +85,8 @@ class Context:
     admitted: bool = False
     gone: str = ""
     """A pod that the API server has just said does not exist."""
+    first_delay: timedelta = report.FIRST_DELAY
+    """From an attempt that failed to the next one; it doubles with each further one."""
 
 
 def decide(build: ImageBuild, context: Context) -> Decision:
@@ -129,20 +131,27 @@ def _open_attempt(build: ImageBuild, status: ImageBuildStatus, seen: Observation
     row = seen.reason.row
     if row.fault is Fault.WAITING or seen.reason is Reason.SUPERSEDED:
         # Superseded, and yet this run is the due one: the inputs were changed back before the pod had ended
-        return _retry(build, report.again(status, seen, seen.reason, context.now, counted=False), context)
+        return _retry(build, _again(status, seen, seen.reason, context, counted=False), context)
     if row.retried and (status.failures or 0) < context.config.retry_limit:
-        return _retry(build, report.again(status, seen, Reason.RETRYING, context.now, counted=True), context)
+        return _retry(build, _again(status, seen, Reason.RETRYING, context, counted=True), context)
     return _report(build, report.failed(status, seen.reason, seen.message, seen), context)
+
+
+def _again(
+    status: ImageBuildStatus, seen: Observation, reason: Reason, context: Context, *, counted: bool
+) -> ImageBuildStatus:
+    return report.again(status, seen, reason, context.now, counted=counted, first_delay=context.first_delay)
 
 
 def _missing_pod(build: ImageBuild, status: ImageBuildStatus, context: Context) -> Decision:
     """A recorded pod is not there. That is an attempt lost, never a reason to build the same attempt again."""
     name = status.pod_name or ""
-    if context.gone != name:
+    replaced = any(seen.name == name for seen in context.pods)  # by whoever deleted it and made one of the same name
+    if context.gone != name and not replaced:
         return Confirm(name=name)
     if (status.failures or 0) >= context.config.retry_limit:
         return _report(build, report.failed(status, Reason.POD_LOST, f"the build pod {name} is gone"), context)
-    lost = report.lost(status, context.now)
+    lost = report.lost(status, context.now, context.first_delay)
     return _retry(build, lost, context)
 
 
@@ -162,7 +171,7 @@ def _next_attempt(
         return Queue(since=status.queued_at or context.now, status=_sealed(build, queued, context))
     try:
         manifest = pod(build, spec, run, (status.attempt or 0) + 1, context.config)
-    except PlanTooLarge as error:
+    except PlanTooLargeError as error:
         return _report(build, report.failed(status, Reason.SPEC_INVALID, str(error)), context)
     return Create(manifest=manifest, status=report.waiting(status, Reason.STARTING))
 

@@ -16,6 +16,7 @@ from imagebuild.core.part import Manifest, Part
 from imagebuild.core.seccomp import PROFILE
 
 USER = 1000
+_WILDCARDS = str.maketrans("", "", "*?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class Sandbox:
 
 def isolation(config: OperatorConfig, namespace: str) -> Isolation:
     matching = (policy for policy in config.namespaces if fnmatchcase(namespace, policy.match))
-    longest = max(matching, key=lambda policy: len(policy.match), default=None)
-    return longest.isolation if longest else config.isolation
+    closest = max(matching, key=lambda policy: len(policy.match.translate(_WILDCARDS)), default=None)
+    return closest.isolation if closest else config.isolation
 
 
 def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:

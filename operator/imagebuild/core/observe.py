@@ -1,6 +1,6 @@
 """A pod's document as what it says about the build. The only module that reads pods; it keeps little of them.
 
-What a pod reports is untrusted: RUN steps share it. Causes come from the kubelet and from the typed result, in this order:
+What a pod reports is untrusted: RUN steps share it. Causes come from the kubelet and the typed result, in this order:
 
 1. a digest in the result: the image is pushed, whatever came after
 2. what the kubelet says of the pod: evicted, deadline, preempted
@@ -18,8 +18,9 @@ from enum import StrEnum
 from typing import Any
 
 from imagebuild.api import names
+from imagebuild.api.imagebuild import moment
 from imagebuild.contract import layout
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, parse
 
 Document = Mapping[str, Any]
@@ -39,10 +40,14 @@ class Observation:
     run: int
     attempt: int
     inputs_hash: str
+    rebuild_at: datetime | None = None
+    """The annotation of the ImageBuild that asked for this run, if one did."""
     created_at: datetime
     state: State
     reason: Reason
     message: str = ""
+    taken_at: datetime | None = None
+    """When its node took it; activeDeadlineSeconds counts from there."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: BuildResult | None = None
@@ -62,6 +67,7 @@ _POD_REASONS = {
     "NodeLost": Reason.POD_LOST,
     "NodeShutdown": Reason.POD_LOST,
 }
+_STOPS = {reason.value for reason in Reason if reason.row.fault is Fault.STOPPED}
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerError", "CreateContainerConfigError", "RunContainerError"}
 _MESSAGE_MAX = 500
@@ -72,34 +78,47 @@ def observe(document: Document) -> Observation:
     meta = document["metadata"]
     labels, annotations = meta["labels"], meta.get("annotations") or {}
     status = document.get("status") or {}
-    container = _container(status)
+    container, stop = _container(status), annotations.get(names.ANNOTATION_STOP, "")
     (owner,) = (reference for reference in meta["ownerReferences"] if reference.get("controller"))
     return Observation(
         name=meta["name"],
         uid=meta["uid"],
         owner_uid=owner["uid"],
-        run=int(labels[names.LABEL_RUN]),
-        attempt=int(labels[names.LABEL_ATTEMPT]),
+        run=_count(labels[names.LABEL_RUN]),
+        attempt=_count(labels[names.LABEL_ATTEMPT]),
         inputs_hash=annotations.get(names.ANNOTATION_INPUTS, ""),
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
-        stopping=bool(annotations.get(names.ANNOTATION_STOP)),
-        **_progress(status, container),
+        rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
+        stopping=bool(stop),
+        **_progress(status, container, stop),
     )
+
+
+def _count(label: str) -> int:
+    """Whoever may label pods may write anything there; no build has a run or attempt 0."""
+    return int(label) if label.isdecimal() else 0
 
 
 def _container(status: Document) -> Document:
     """The state of the build container; sidecars that others inject do not count."""
-    found = (item for item in status.get("containerStatuses") or () if item["name"] == layout.CONTAINER)
-    return next(found, {}).get("state") or {}
+    for item in status.get("containerStatuses") or ():
+        if item["name"] == layout.CONTAINER:
+            return item.get("state") or {}
+    return {}
 
 
-def _progress(status: Document, container: Document) -> dict[str, Any]:
+def _progress(status: Document, container: Document, stop: str) -> dict[str, Any]:
     if (terminated := container.get("terminated")) is not None:
-        return _ended(status, terminated)
+        return _ended(status, terminated, stop)
     if status.get("phase") in ("Failed", "Succeeded"):
-        return _ended(status, {})
+        return _ended(status, {}, stop)
     if (running := container.get("running")) is not None:
-        return {"state": State.RUNNING, "reason": Reason.BUILDING, "started_at": _time(running.get("startedAt"))}
+        return {
+            "state": State.RUNNING,
+            "reason": Reason.BUILDING,
+            "taken_at": _time(status.get("startTime")),
+            "started_at": _time(running.get("startedAt")),
+        }
     reason, message = _waiting(status, container.get("waiting") or {})
     return {"state": State.WAITING, "reason": reason, "message": message[:_MESSAGE_MAX]}
 
@@ -116,9 +135,12 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
     return Reason.STARTING, ""
 
 
-def _ended(status: Document, terminated: Document) -> dict[str, Any]:
+def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
     result = parse(terminated.get("message") or "")
     reason, message = _cause(status, terminated, result)
+    if reason is Reason.TIMED_OUT and stop in _STOPS:
+        # a request to stop lowers the deadline too, for a runner that does not hear it
+        reason, message = Reason(stop), Reason(stop).row.sentence
     return {
         "state": State.ENDED,
         "reason": reason,

@@ -15,12 +15,12 @@ class PlanFields(TypedDict, total=False):
     """The fields of the plan that a part may set; each is set by one part only."""
 
     git: plan.GitSource
-    directory: str
+    directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile
     output: plan.Output
     cache: plan.BranchCache
-    registry_secrets: tuple[plan.SecretMount, ...]
+    registry_secrets: tuple[plan.Mount, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

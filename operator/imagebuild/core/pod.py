@@ -8,7 +8,7 @@ from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec, Resources
-from imagebuild.api.status import Run
+from imagebuild.api.status import Run, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.auth import registry_secrets
@@ -44,7 +44,7 @@ def build_timeout(spec: ImageBuildSpec, config: OperatorConfig) -> str:
 
 
 def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config: OperatorConfig) -> Manifest:
-    """Raises plan.PlanTooLarge."""
+    """Raises plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
     parts = parts_of(build, spec, run.number) + box.part
     return {
@@ -64,6 +64,7 @@ def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config:
                 **_UNDISTURBED,
                 **box.annotations,
                 names.ANNOTATION_INPUTS: run.inputs_hash,
+                **({names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}),
                 names.ANNOTATION_PLAN: plan.dump(_plan(parts, box, config)),
             },
             "ownerReferences": [
@@ -140,7 +141,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
 
 
 def _pod_info() -> Part:
-    """Plan and stop request as files that follow the pod's annotations; `$(X)` is not expanded there, as it is in args."""
+    """Plan and stop request as files that follow the pod's annotations; unlike in args, `$(X)` stays as it is there."""
     items = [
         {"path": path.rpartition("/")[2], "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
         for path, annotation in (

@@ -1,4 +1,4 @@
-"""Statuses: what happened, as users read it. Each function takes a status and gives the next one; `seal` completes it."""
+"""Statuses: what happened, as users read it. Each function takes a status and gives the next; `seal` completes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from imagebuild.core.observe import Observation, State
 from imagebuild.core.pod import build_timeout
 
 _HISTORY = 5
-_FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
+FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
 _OPEN_ATTEMPT = ("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "failure", "next_retry_at")
 
 
@@ -113,11 +113,17 @@ def failed(status: ImageBuildStatus, reason: Reason, message: str, pod: Observat
 
 
 def again(
-    status: ImageBuildStatus, pod: Observation, reason: Reason, now: datetime, *, counted: bool
+    status: ImageBuildStatus,
+    pod: Observation,
+    reason: Reason,
+    now: datetime,
+    *,
+    counted: bool,
+    first_delay: timedelta = FIRST_DELAY,
 ) -> ImageBuildStatus:
     """The attempt is over and closed; another follows after a while that grows with each one."""
     failures, waits = (status.failures or 0) + counted, (status.waits or 0) + (not counted)
-    at = now + delay(failures if counted else waits, pod.uid)
+    at = now + delay(failures if counted else waits, pod.uid, first_delay)
     detail = pod.message or pod.reason.row.sentence
     return status.model_copy(
         update={
@@ -132,7 +138,7 @@ def again(
     )
 
 
-def lost(status: ImageBuildStatus, now: datetime) -> ImageBuildStatus:
+def lost(status: ImageBuildStatus, now: datetime, first_delay: timedelta = FIRST_DELAY) -> ImageBuildStatus:
     """The pod of the open attempt is gone: the attempt counts as a fault of the infrastructure."""
     failures = (status.failures or 0) + 1
     return status.model_copy(
@@ -142,15 +148,16 @@ def lost(status: ImageBuildStatus, now: datetime) -> ImageBuildStatus:
             "message": f"{Reason.POD_LOST}: the build pod {status.pod_name} is gone",
             "failures": failures,
             "pod_uid": None,
-            "next_retry_at": now + delay(failures, status.pod_uid or ""),
+            "next_retry_at": now + delay(failures, status.pod_uid or "", first_delay),
         }
     )
 
 
-def delay(times: int, seed: str) -> timedelta:
+def delay(times: int, seed: str, first: timedelta = FIRST_DELAY) -> timedelta:
     """2 s, 4 s, 8 s … 5 min, each up to a quarter longer. The same pod gives the same: a restart changes nothing."""
     spread = 1 + sum(seed.encode()) % 64 / 256
-    return min(_FIRST_DELAY * 2 ** min(max(times, 1) - 1, 16), _LONGEST_DELAY) * spread
+    doublings = min(max(times, 1) - 1, 16)
+    return min(first * (1 << doublings), _LONGEST_DELAY) * spread
 
 
 def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -> Effective:

@@ -1,7 +1,7 @@
 """Runs: when the build inputs, or a person, ask for a new one.
 
-The hash is over the inputs as written, and is not computed again while the generation stands still: neither an upgrade of
-the operator nor a change of a neutral field rebuilds anything.
+The hash is over the inputs as written, and is not computed again while the generation stands still: neither an upgrade
+of the operator nor a change of a neutral field rebuilds anything.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def last_run(build: ImageBuild, own: Iterable[Observation]) -> tuple[Run, dateti
     newest = max(own, key=lambda pod: (pod.run, pod.attempt), default=None)
     written = build.status.run
     if newest is not None and (written is None or newest.run > written.number):
-        return Run(number=newest.run, inputs_hash=newest.inputs_hash), newest.created_at
+        run = Run(number=newest.run, inputs_hash=newest.inputs_hash, rebuild_at=newest.rebuild_at)
+        return run, newest.created_at
     return None if written is None else (written, build.status.queued_at)
 
 

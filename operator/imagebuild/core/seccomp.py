@@ -1,3 +1,3 @@
-"""The seccomp profile of build pods, below the kubelet's seccomp directory. Made by hack/generate from manifests/seccomp."""
+"""The seccomp profile of build pods, below the kubelet's seccomp directory. Made by hack/generate. Changes here are lost."""
 
 PROFILE = "imagebuild/a5dfb4c762ba0062.json"

@@ -33,4 +33,4 @@ def _git(git: GitSource) -> Part:
 def _config_map(config_map: ConfigMapSource) -> Part:
     # optional: a missing one is reported by the runner within a second; without it the kubelet would only log it
     mounted = volume("source", layout.SOURCE_DIR, {"configMap": {"name": config_map.name, "optional": True}})
-    return Part(plan=PlanFields(directory=layout.SOURCE_DIR)) + mounted
+    return Part(plan=PlanFields(directory=plan.Mount(name=config_map.name, path=layout.SOURCE_DIR))) + mounted
