@@ -1,0 +1,28 @@
+"""`spec.registrySecrets`: mounted by name, in their order, and allowed to be missing."""
+
+from __future__ import annotations
+
+from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.contract.plan import Mount
+from imagebuild.core.auth import registry_secrets
+
+
+def test_each_secret_is_a_directory_that_may_stay_empty_and_readable_by_an_ordinary_user() -> None:
+    spec = ImageBuildSpec.model_validate(
+        {"output": {"discard": True}, "registrySecrets": [{"name": "pull"}, {"name": "push"}]}
+    )
+    part = registry_secrets(spec)
+    mounts = (
+        Mount(name="pull", path="/run/imagebuild/registry/0"),
+        Mount(name="push", path="/run/imagebuild/registry/1"),
+    )
+    assert part.plan == {"registry_secrets": mounts}
+    assert part.volumes == (
+        {"name": "registry-0", "secret": {"secretName": "pull", "optional": True, "defaultMode": 0o444}},
+        {"name": "registry-1", "secret": {"secretName": "push", "optional": True, "defaultMode": 0o444}},
+    )
+    assert [(mount["mountPath"], mount["readOnly"]) for mount in part.mounts] == [(m.path, True) for m in mounts]
+
+
+def test_no_secret_is_no_volume() -> None:
+    assert registry_secrets(ImageBuildSpec.model_validate({"output": {"discard": True}})).volumes == ()
