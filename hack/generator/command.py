@@ -1,0 +1,65 @@
+"""hack/generate: writes what the code says into the files that others read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from generator.files import PROFILE, ROOT, SECCOMP_MODULE, files, outdated
+from localcluster import gobuild, pins, places
+from localcluster.work import Failure, step
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="hack/generate",
+        description="Make the generated files again: the CRD, docs/reference.md, tests/golden, core/seccomp.py.",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; list files that differ and exit 1")
+    parser.add_argument("--seccomp", action="store_true", help="first make manifests/seccomp/profile.json; needs Go")
+    asked = parser.parse_args()
+    if asked.check:
+        return _check()
+    try:
+        if asked.seccomp:
+            _make_profile()
+    except Failure as failure:
+        print(f"hack/generate: {failure}", file=sys.stderr)
+        return 1
+    return _write()
+
+
+def _check() -> int:
+    different = outdated()
+    for path in different:
+        print(path.relative_to(ROOT))
+    if different:
+        print("not what the code says; run hack/generate", file=sys.stderr)
+    return 1 if different else 0
+
+
+def _write() -> int:
+    wanted = files()
+    different = outdated()
+    for path in different:
+        print(path.relative_to(ROOT))
+        if path in wanted:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(wanted[path])
+        else:
+            path.unlink()
+    if SECCOMP_MODULE in different:
+        # the profile's name is in the golden files, and this process still knows the old one
+        os.execv(sys.executable, [sys.executable, sys.argv[0]])
+    return 0
+
+
+def _make_profile() -> None:
+    go = gobuild.toolchain(pins.load(), places.find().cache)
+    with step("making the seccomp profile"):
+        done = subprocess.run([go, "run", "."], cwd=ROOT / "hack" / "seccomp", capture_output=True, check=False)
+    if done.returncode:
+        raise Failure("hack/seccomp", done.stderr.decode(), "is the Go module proxy reached?")
+    PROFILE.write_bytes(done.stdout)
