@@ -63,7 +63,7 @@ BAD = {
     "a branch and a tag": (spec(source={"git": {**GIT, "branch": "a", "tag": "b"}}), "give one of branch, tag and ref"),
     "a branch that git takes for an option": (
         spec(source={"git": {**GIT, "branch": "--upload-pack=x"}}),
-        "is not a name that git accepts",
+        "must be a name that git accepts",
     ),
     "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
     "a password in the URL": (
@@ -74,7 +74,7 @@ BAD = {
     "a file of the pod": (spec(source={"git": {"url": "file:///etc"}}), "must be https://host/path"),
     "an unknown placeholder": (
         {"output": {"images": ["r.io/a:{sha}"]}},
-        "knows the placeholders {commit}, {shortCommit}, {branch} and {run}",
+        "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others",
     ),
     "an image with a digest": (
         {"output": {"images": ["r.io/a@sha256:" + "0" * 64]}},
