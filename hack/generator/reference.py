@@ -44,8 +44,8 @@ Written by the operator alone. Times are RFC 3339, in UTC.
 _CONFIGURATION = """\
 ## Configuration
 
-Of the operator: one YAML file, `config.yaml` in the ConfigMap `imagebuild-operator`. Unknown keys are refused. A changed
-file is read again without a restart; a bad one is said in the log, and the one before stays in force.
+Of the operator: one YAML file, `config.yaml` in the ConfigMap `imagebuild-operator`. Unknown keys are refused. A
+changed file is read again without a restart; a bad one is said in the log, and the one before stays in force.
 
 """
 _NAMES = """\

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from localcluster import pins as versions
+from localcluster import places
 from localcluster.pins import Pins, Program, digest
 from localcluster.work import Failure, attempt, run, step
 
@@ -21,7 +23,7 @@ def binary(pins: Pins, cache: Path, name: str) -> Path:
     path = cache / "bin" / f"{name}-{program.version}-{program.key}" / name
     if path.exists():
         return path
-    go = _toolchain(pins, cache)
+    go = toolchain(pins, cache)
     module = _module(go, pins, cache, program)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(name + ".new")
@@ -37,7 +39,7 @@ def binaries(pins: Pins, cache: Path, *names: str) -> dict[str, Path]:
 
 def module_directory(pins: Pins, cache: Path, program: Program) -> Path:
     """The unpacked source of a program's module, as the Go command keeps it."""
-    go = _toolchain(pins, cache)
+    go = toolchain(pins, cache)
     said = run(go, "mod", "download", "-json", f"{program.module}@{program.version}", timeout=LIMIT)
     return Path(json.loads(said)["Dir"])
 
@@ -96,7 +98,7 @@ def recent_enough(version: str, minimum: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= wanted
 
 
-def _toolchain(pins: Pins, cache: Path) -> str:
+def toolchain(pins: Pins, cache: Path) -> str:
     """`go` from PATH, or from a wheel where there is none."""
     on_path = shutil.which("go")
     if on_path and recent_enough(attempt(on_path, "env", "GOVERSION").stdout.decode(), pins.go_minimum):
@@ -116,3 +118,7 @@ def _toolchain(pins: Pins, cache: Path) -> str:
     if found.exists():
         return str(found)
     raise Failure("looking for Go", f"{pins.go_wheel} holds no go/bin/go", f"install Go ≥ {pins.go_minimum}")
+
+
+if __name__ == "__main__":  # the path of one program, for shell scripts: python3 -m localcluster.gobuild actionlint
+    print(binary(versions.load(), places.find().cache, sys.argv[1]))

@@ -1,7 +1,7 @@
 """Puts the seccomp profile into a directory of the node, and sees that it stays there: `install.py PROFILE DIRECTORY`.
 
-The file's name is a hash of its content, so that pods of two releases find the one they were made for. Profiles of other
-releases are left alone: a pod that names one may be about to start.
+The file's name is a hash of its content, so that pods of two releases find the one they were made for. Profiles of
+other releases are left alone: a pod that names one may be about to start.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import re
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,11 +31,16 @@ def kubectl(place: Place) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The operator as this checkout has it. One worker deploys, the others find it done."""
-    with (Path(tempfile.gettempdir()) / "imagebuild-deploy.lock").open("w") as lock:
+def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """The operator as this checkout has it. The first worker deploys it, for all of them and for the whole session."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine if worker_id == "master" else mine.parent
+    done = shared / "deployed"
+    with (shared / "deploy.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        deploy(kubectl, tmp_path_factory.mktemp("overlay"))
+        if not done.exists():
+            deploy(kubectl, shared / "overlay")
+            done.touch()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+
 from testbed import registry
 from testbed.place import ROOT, Place
 

@@ -66,10 +66,15 @@ def configure(settings: kopf.OperatorSettings, pace: Pace) -> None:
 
 
 def registry(app: App, login: Login) -> kopf.OperatorRegistry:
-    handlers = kopf.OperatorRegistry()
     for library in ("kopf", "aiohttp.access"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    handlers = kopf.OperatorRegistry()
+    _live(handlers, app, login)
+    _watch(handlers, app)
+    return handlers
 
+
+def _live(handlers: kopf.OperatorRegistry, app: App, login: Login) -> None:
     kopf.on.login(id="login", registry=handlers)(login)
 
     @kopf.on.startup(id="start", registry=handlers)
@@ -84,11 +89,20 @@ def registry(app: App, login: Login) -> kopf.OperatorRegistry:
     @kopf.on.cleanup(id="end", registry=handlers)
     async def end(**_: Any) -> None:
         for task in asyncio.all_tasks():
-            # where one watch has died kopf forgets to end the others, and waits 5 s for them to do so by themselves
+            # where one watch has died kopf forgets to end the other, and waits 5 s for it to do so by itself
             if task.get_name().startswith("watcher for "):
                 task.cancel()
         await app.end()
 
+    @kopf.on.probe(id="operator", registry=handlers)
+    def alive(**_: Any) -> str:
+        if app.broken:
+            # the only exception that answers at once; any other leaves the probe hanging
+            raise kopf.PermanentError(app.broken)
+        return "ok"
+
+
+def _watch(handlers: kopf.OperatorRegistry, app: App) -> None:
     def tell(event: Any, put: Take, drop: Take) -> None:
         if event["type"] is None:  # from a list
             app.relisted()
@@ -101,12 +115,3 @@ def registry(app: App, login: Login) -> kopf.OperatorRegistry:
     @kopf.on.event("v1", "pods", registry=handlers)
     async def on_pod(event: Any, **_: Any) -> None:
         tell(event, app.store.put_pod, app.store.drop_pod)
-
-    @kopf.on.probe(id="operator", registry=handlers)
-    def alive(**_: Any) -> str:
-        if app.broken:
-            # the only exception that answers at once; any other leaves the probe hanging
-            raise kopf.PermanentError(app.broken)
-        return "ok"
-
-    return handlers

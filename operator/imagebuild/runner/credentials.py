@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from imagebuild.contract.plan import SecretMount
+from imagebuild.contract.plan import Mount
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
@@ -22,7 +22,7 @@ _DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = {"docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1", _DOCKER_HUB}
 
 
-def merge(secrets: Iterable[SecretMount]) -> Logins:
+def merge(secrets: Iterable[Mount]) -> Logins:
     """In order; the last one wins for a registry. Raises Problem for one that is missing or cannot be read."""
     merged: dict[str, Mapping[str, str]] = {}
     for secret in secrets:
@@ -49,7 +49,7 @@ def login(logins: Logins, host: str) -> str | None:
     return f"{entry.get('username', '')}:{entry.get('password', '')}"
 
 
-def _logins(secret: SecretMount) -> dict[str, Mapping[str, str]]:
+def _logins(secret: Mount) -> dict[str, Mapping[str, str]]:
     directory = Path(secret.path)
     names = (
         sorted(file.name for file in directory.iterdir() if not file.name.startswith(".."))

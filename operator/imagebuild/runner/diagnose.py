@@ -5,8 +5,8 @@
 | the vertex that failed, from the trace | a RUN step cannot write there                           |
 | the last `error:` line of buildctl     | what fails before any vertex is named nowhere else      |
 
-The text of a RUN step's error is BuildKit's own (`process … did not complete successfully: exit code: N`), but it quotes
-the command, so for RUN steps only that form counts, never a word in it.
+The text of a RUN step's error is BuildKit's own (`process … did not complete successfully: exit code: N`), but it
+quotes the command, so for RUN steps only that form counts, never a word in it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebuild.contract.plan import GitSource, Plan
+from imagebuild.contract.plan import GitSource, Mount, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import process
 from imagebuild.runner.problem import Problem
@@ -59,7 +59,7 @@ def fetch(plan: Plan, work: Path, env: Mapping[str, str], check: Callable[[], No
     if plan.git is not None:
         return _Repository(plan.git, work, env, check).fetch(directory, base_wanted=_base_wanted(plan))
     if plan.directory is not None:
-        _copy(Path(plan.directory), directory)
+        _copy(plan.directory, directory)
     return Source(directory=directory, branch="default", base="default")
 
 
@@ -67,11 +67,14 @@ def _base_wanted(plan: Plan) -> bool:
     return plan.cache is not None and plan.cache.base is None
 
 
-def _copy(mounted: Path, directory: Path) -> None:
+def _copy(mount: Mount, directory: Path) -> None:
     """A ConfigMap is mounted as symbolic links into a hidden directory; BuildKit is to see files."""
+    mounted = Path(mount.path)
     files = [file for file in mounted.iterdir() if not file.name.startswith("..")] if mounted.is_dir() else []
     if not files:
-        raise Problem(Reason.CONFIG_MAP_MISSING, "the ConfigMap named in source.configMap does not exist, or is empty")
+        raise Problem(
+            Reason.CONFIG_MAP_MISSING, f"the ConfigMap {mount.name} does not exist, or is empty (source.configMap)"
+        )
     for file in files:
         shutil.copyfile(file, directory / file.name)
 

@@ -68,14 +68,11 @@ class Trace:
 
     @property
     def failed(self) -> Vertex | None:
-        """The vertex to blame; the others that show an error were cancelled because of it, or are the cache's."""
-        wrong = [
-            vertex
-            for vertex in self._vertices.values()
-            if vertex.error and not vertex.name.startswith(("importing cache", _CACHE_EXPORT))
-        ]
-        own = [vertex for vertex in wrong if "context canceled" not in vertex.error]
-        return next(iter(own or wrong), None)
+        """The vertex to blame; the others that show an error were cancelled because of it, or are the cache's.
+
+        None where only cancelled ones show: then the cause is in buildctl's closing line alone.
+        """
+        return next((vertex for vertex in self._vertices.values() if _to_blame(vertex)), None)
 
     @property
     def cache_export_error(self) -> str:
@@ -124,3 +121,8 @@ class Trace:
             vertex.head += text
         for line in text.splitlines():
             vertex.log.append(_ESCAPES.sub("", line))
+
+
+def _to_blame(vertex: Vertex) -> bool:
+    cache = vertex.name.startswith(("importing cache", _CACHE_EXPORT))
+    return bool(vertex.error) and not cache and "context canceled" not in vertex.error
