@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ GOLDEN = ROOT / "tests" / "golden"
 _MADE = "Made by hack/generate. Changes here are lost."
 
 
+@functools.cache
 def files() -> dict[Path, str]:
     return {
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": _yaml(crd()),
@@ -59,6 +61,7 @@ def _yaml(*documents: object) -> str:
 def _seccomp_module() -> str:
     digest = hashlib.sha256(PROFILE.read_bytes()).hexdigest()[:16]
     return (
-        f'"""The seccomp profile of build pods, below the kubelet\'s seccomp directory. {_MADE}"""\n\n'
+        f'"""{_MADE}"""\n\n'
         f'PROFILE = "imagebuild/{digest}.json"\n'
+        '"""The seccomp profile of build pods, below the kubelet\'s seccomp directory; the name is a hash of the content."""\n'
     )

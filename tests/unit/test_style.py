@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,14 @@ LONGER = {"tests/unit/test_decide.py", "tests/unit/test_localcluster.py"}
 """Stories and tables: read from the top, one at a time."""
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Names and lines of their own: without functions inside, and with a document at the end as one line."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = sum(span(part) for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
             lines = span(node) - inside - document(node.body[-1])
@@ -46,4 +52,4 @@ def test_no_module_is_two_modules() -> None:
 
 
 def test_every_module_says_why_it_exists() -> None:
-    assert [str(path.relative_to(ROOT)) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [str(path.relative_to(ROOT)) for path in MODULES if not ast.get_docstring(tree(path))] == []
