@@ -63,5 +63,5 @@ def _seccomp_module() -> str:
     return (
         f'"""{_MADE}"""\n\n'
         f'PROFILE = "imagebuild/{digest}.json"\n'
-        '"""The seccomp profile of build pods, below the kubelet\'s seccomp directory; the name is a hash of the content."""\n'
+        '"""The seccomp profile of build pods, below the kubelet\'s seccomp directory, named by its content."""\n'
     )

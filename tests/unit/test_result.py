@@ -68,6 +68,10 @@ def test_a_result_reads_as_it_was_written(value: BuildResult) -> None:
             dataclasses.replace(BUILT, details=dataclasses.replace(BUILT.details, images=("i" * 512,) * 16)),
             id="many images",
         ),
+        pytest.param(
+            dataclasses.replace(BUILT, essentials=dataclasses.replace(BUILT.essentials, branch="b" * 3000)),
+            id="the name of the branch alone",
+        ),
     ],
 )
 def test_a_result_never_takes_more_than_its_limit_and_keeps_the_essentials(value: BuildResult) -> None:

@@ -1,4 +1,4 @@
 """Made by hack/generate. Changes here are lost."""
 
 PROFILE = "imagebuild/a5dfb4c762ba0062.json"
-"""The seccomp profile of build pods, below the kubelet's seccomp directory; the name is a hash of the content."""
+"""The seccomp profile of build pods, below the kubelet's seccomp directory, named by its content."""
