@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testbed.kubectl import Kubectl, KubectlError
+from testbed.place import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -113,3 +115,17 @@ def test_every_field_of_the_spec_is_explained(default: Kubectl) -> None:
     explained = default("explain", "imagebuild.spec", "--recursive")
     assert "registrySecrets" in explained
     assert "a change starts a new run" in default("explain", "imagebuild.spec.source")
+
+
+EXAMPLES = sorted((ROOT / "manifests" / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_api_server_takes_every_example(default: Kubectl, path: Path) -> None:
+    default("create", "--dry-run=server", "--validate=strict", "-f", str(path))
+
+
+def test_kubectl_shows_the_columns_that_people_look_for(default: Kubectl) -> None:
+    (version,) = default.get("crd", "imagebuilds.imagebuild.dev")["spec"]["versions"]
+    shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
+    assert shown == ["Phase", "Reason", "Image", "Cached", "Duration", "Age"]

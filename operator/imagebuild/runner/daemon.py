@@ -83,7 +83,8 @@ class Daemon:
         return self
 
     def __exit__(self, *_: object) -> None:
-        process.end(self._process, patience=1.0)
+        # no time to lose: its state goes with the pod, and a daemon asked to end waits for what still runs
+        process.end(self._process, patience=0.0)
 
     def _argv(self) -> list[str]:
         return [

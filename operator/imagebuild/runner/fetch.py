@@ -31,7 +31,10 @@ _SETTINGS = {
 _LOOK_EVERY_SECONDS = 0.02
 
 _ANSWERS = (
-    (Reason.REVISION_NOT_FOUND, r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref"),
+    (
+        Reason.REVISION_NOT_FOUND,
+        r"couldn't find remote ref|invalid refspec|not our ref|unadvertised object|no such remote ref",
+    ),
     (Reason.TLS_FAILED, r"certificate|SSL"),
     (
         Reason.SOURCE_UNAUTHORIZED,
@@ -79,6 +82,11 @@ def _copy(mount: Mount, directory: Path) -> None:
         shutil.copyfile(file, directory / file.name)
 
 
+def _as_branch(ref: str | None) -> str | None:
+    """A pull request's ref is a line of work with a cache of its own, by its full name; a tag is built once."""
+    return None if ref is None or ref.startswith("refs/tags/") else ref
+
+
 class _Repository:
     def __init__(self, git: GitSource, work: Path, env: Mapping[str, str], check: Callable[[], None]) -> None:
         self._source, self._check, self._cwd = git, check, work
@@ -98,7 +106,7 @@ class _Repository:
         commit = self._fetch_commit(source.commit, source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
         self._git("--work-tree", str(directory), "checkout", "--quiet", "--force", "--detach", commit)
         process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
-        return Source(directory=directory, commit=commit, branch=branch or source.ref, base=base)
+        return Source(directory=directory, commit=commit, branch=branch or _as_branch(source.ref), base=base)
 
     def _default_branch(self) -> str | None:
         """None for a remote whose HEAD is detached, or that does not say."""

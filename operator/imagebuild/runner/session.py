@@ -5,32 +5,23 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
-import ssl
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
-from typing import TypeVar
 
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
-from imagebuild.contract.result import BuildResult, LookUp, Timings
+from imagebuild.contract.result import BuildResult, Timings
 from imagebuild.runner import credentials, process
 from imagebuild.runner.build import Build
-from imagebuild.runner.cacherefs import CacheRefs, choose
 from imagebuild.runner.command import Inputs, images
 from imagebuild.runner.daemon import Daemon
-from imagebuild.runner.fetch import Source, fetch
+from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
-from imagebuild.runner.registry import Registries
 from imagebuild.runner.stop import Stop
 
 __all__ = ["run"]
 
-T = TypeVar("T")
-_LOOK_EVERY_SECONDS = 0.02
-_LOOK_UP_SECONDS = 6.0
 _OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
 
@@ -43,48 +34,35 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
-    registries = Registries({entry.host: entry for entry in plan.registries}, logins, ca)
-    with Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon, ThreadPoolExecutor(2) as beside:
-        started = time.monotonic()
-        prepared = beside.submit(_prepare, plan, work, env, stop, registries)
-        daemon.wait(stop.check)
-        source, cache = _result(prepared, daemon.check)
-        fetched = time.monotonic() - started
-        build = _build(plan, work, env, source, address=daemon.address, cache=cache)
+    with (
+        Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon,
+        Preparation(plan, work, env, logins) as prepared,
+    ):
 
         def check() -> None:
             stop.check()
             daemon.check()
 
-        result = _with_one_retry(build, check)
+        daemon.wait(stop.check)
+        prepared.wait(check)
+        solving = time.monotonic()
+        result = _with_one_retry(_build(plan, work, env, prepared, daemon.address), check)
     now = time.monotonic()
     timings = Timings(
-        fetch=round(fetched, 2), daemon=round(daemon.seconds, 2), solve=round(now - started - fetched, 2),
+        fetch=round(prepared.seconds, 2),
+        daemon=round(daemon.seconds, 2),
+        solve=round(now - solving, 2),
         total=round(now - began, 2),
-    )  # fmt: skip
+    )
+    source = prepared.source
     return BuildResult(
         essentials=dataclasses.replace(result.essentials, commit=source.commit, branch=source.branch),
         details=dataclasses.replace(result.details, timings=timings),
     )
 
 
-def _prepare(
-    plan: Plan, work: Path, env: dict[str, str], stop: Stop, registries: Registries
-) -> tuple[Source, CacheRefs]:
-    source = fetch(plan, work, env, stop.check)
-    if plan.cache is None:
-        return source, CacheRefs()
-    repository, base = plan.cache.repository, plan.cache.base or source.base
-
-    def look_up(tag: str) -> LookUp:
-        found = registries.look_up(repository, tag)
-        process.say(f"cache {repository}:{tag}: {found}")
-        return found
-
-    return source, choose(plan.cache, source.branch, base, look_up)
-
-
-def _build(plan: Plan, work: Path, env: dict[str, str], source: Source, *, address: str, cache: CacheRefs) -> Build:
+def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, address: str) -> Build:
+    source = prepared.source
     context = _inside(source.directory, plan.path)
     directory, filename = _dockerfile(plan, work, context)
     return Build(
@@ -98,7 +76,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], source: Source, *, addre
             metadata=work / "report" / "metadata.json",
         ),
         images=images(plan, source.commit, source.branch),
-        cache=cache,
+        cache=prepared.cache,
         env={**env, "DOCKER_CONFIG": str(work / "docker")},
         oom_kills=_oom_kills,
     )
@@ -147,6 +125,8 @@ def _authorities(plan: Plan, work: Path) -> str | None:
     """The image's certificate authorities and the operator's in one file: SSL_CERT_FILE replaces, it does not add."""
     if not plan.certificates:
         return None
+    import ssl  # noqa: PLC0415 slow to import, and most plans have none
+
     system = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
     merged = work / "ca.crt"
     if Path(system).exists():
@@ -154,14 +134,6 @@ def _authorities(plan: Plan, work: Path) -> str | None:
     with merged.open("a") as file:
         file.write("\n" + plan.certificates)
     return str(merged)
-
-
-def _result(future: Future[T], check: Callable[[], None]) -> T:
-    while True:
-        try:
-            return future.result(timeout=_LOOK_EVERY_SECONDS)
-        except FutureTimeoutError:
-            check()
 
 
 def _oom_kills() -> int:

@@ -81,9 +81,8 @@ class Trace:
     @property
     def only_the_cache_is_left(self) -> bool:
         """The images are pushed, and the export of the cache still goes on."""
-        exports = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_EXPORT)]
-        caches = [vertex for vertex in exports if vertex.name.startswith(_CACHE_EXPORT)]
-        images = [vertex for vertex in exports if vertex not in caches]
+        images = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_EXPORT)]
+        caches = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)]
         pushed = bool(images) and all(vertex.completed and not vertex.error for vertex in images)
         return pushed and any(vertex.started and not vertex.completed for vertex in caches)
 

@@ -1,0 +1,85 @@
+"""A pod to run in, a registry that answers by the repository's name, and git repositories behind a real server."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.pod import Pod
+from testbed.gitserver import Handler as GitHandler
+
+PASSWORD = "hunter2"
+_BASIC = "Basic " + base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Pod:
+    return Pod(tmp_path)
+
+
+class RegistryHandler(BaseHTTPRequestHandler):
+    """The first word of a repository says how this registry answers for it."""
+
+    def do_HEAD(self) -> None:
+        given = self.headers.get("Authorization")
+        match self.path.split("/")[2]:
+            case "found":
+                self._answer(200)
+            case "basic":
+                self._answer(200) if given == _BASIC else self._answer(401, 'Basic realm="here"')
+            case "bearer":
+                realm = f"http://{self.headers['Host']}/token"
+                self._answer(200) if given == "Bearer tok" else self._answer(401, f'Bearer realm="{realm}",service="s"')
+            case "hanging":
+                time.sleep(30)
+            case code:
+                self._answer(int(code) if code.isdigit() else 404)
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") != _BASIC:
+            self._answer(401)
+            return
+        self._answer(200, body=b'{"token": "tok"}')
+
+    def _answer(self, code: int, challenge: str = "", body: bytes = b"") -> None:
+        self.send_response(code)
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """host:port, plain HTTP."""
+    yield from _serve(RegistryHandler)
+
+
+@pytest.fixture(scope="session")
+def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real git server; repositories are made by pushing to them."""
+    root = tmp_path_factory.mktemp("repositories")
+    quiet = {"root": root, "log_message": lambda *_: None}
+    for address in _serve(type("Handler", (GitHandler,), quiet)):
+        yield f"http://{address}"

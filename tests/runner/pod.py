@@ -1,0 +1,158 @@
+"""A place in which the real runner runs: its files, and BuildKit's programs played by scripts that a test drives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+from imagebuild.contract import plan, result
+from imagebuild.contract.result import BuildResult
+
+OPERATOR = Path(__file__).resolve().parents[2] / "operator"
+DIGEST = "sha256:" + "ab" * 32
+STEP = "sha256:" + "01" * 32
+EXPORT, CACHE = "sha256:" + "02" * 32, "sha256:" + "03" * 32
+
+ROOTLESSKIT = """
+import os, sys
+command = [word for word in sys.argv[1:] if not word.startswith("--state-dir")]
+os.execvp(command[0], command)
+"""
+BUILDKITD = """
+import pathlib, socket, sys, time
+from driven import say, behaviour
+say("buildkitd", sys.argv)
+address = next(word for word in sys.argv if word.startswith("--addr=")).removeprefix("--addr=unix://")
+if "daemon_says" in behaviour:
+    sys.exit(behaviour["daemon_says"])
+server = socket.socket(socket.AF_UNIX)
+server.bind(address)
+server.listen()
+time.sleep(behaviour.get("daemon_lives", 60))
+sys.exit("the daemon has died")
+"""
+BUILDCTL = """
+import json, os, pathlib, sys, time
+from driven import say, behaviour
+say("buildctl", sys.argv)
+calls = behaviour["calls"]
+trace = pathlib.Path(next(word for word in sys.argv if word.startswith("--trace=")).removeprefix("--trace="))
+metadata = pathlib.Path(next(word for word in sys.argv if word.startswith("--metadata-file=")).removeprefix("--metadata-file="))
+number = len(list(trace.parent.glob("call-*")))
+(trace.parent / f"call-{number}").touch()
+call = calls[min(number, len(calls) - 1)]
+with trace.open("a") as file:
+    for line in call.get("trace", []):
+        file.write((line if isinstance(line, str) else json.dumps(line)) + "\\n")
+print(call.get("output", "#1 [1/1] RUN true"), file=sys.stderr, flush=True)
+time.sleep(call.get("sleep", 0))
+if "metadata" in call:
+    metadata.write_text(call["metadata"] if isinstance(call["metadata"], str) else json.dumps(call["metadata"]))
+sys.exit(call.get("code", 0))
+"""
+DRIVEN = """
+import json, os, pathlib
+here = pathlib.Path(__file__).parent
+behaviour = json.loads((here / "behaviour.json").read_text())
+def say(name, words):
+    with (here / "seen.jsonl").open("a") as file:
+        file.write(json.dumps({"program": name, "argv": words, "env": dict(os.environ)}) + "\\n")
+"""
+
+
+def vertex(digest: str = STEP, name: str = "[1/1] RUN make", **more: Any) -> dict[str, Any]:
+    return {"vertexes": [{"digest": digest, "name": name, "started": "2026-01-01T00:00:00Z", **more}]}
+
+
+DONE = {"completed": "2026-01-01T00:00:01Z"}
+PUSHED: list[dict[str, Any]] = [
+    vertex(EXPORT, "exporting to image", **DONE),
+    {
+        "statuses": [
+            {"id": f"pushing manifest for r.io/a:1@{DIGEST}", "vertex": EXPORT, "completed": "2026-01-01T00:00:01Z"}
+        ]
+    },
+]
+METADATA = {
+    "containerimage.digest": DIGEST,
+    "containerimage.descriptor": {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+}
+SUCCESS: dict[str, Any] = {"trace": [vertex(**DONE), *PUSHED], "metadata": METADATA}
+FAILED: dict[str, Any] = {
+    "trace": [vertex(**DONE, error='process "/bin/sh -c make" did not complete successfully: exit code: 2')],
+    "code": 1,
+}
+
+
+class Pod:
+    """One run of the runner."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.work, self.bin = directory / "work", directory / "bin"
+        self.plan_file, self.stop_file, self.result_file = (
+            directory / name for name in ("plan.json", "stop", "result")
+        )
+        for made in (self.work, self.bin):
+            made.mkdir()
+        self.stop_file.touch()
+        for name, text in {"rootlesskit": ROOTLESSKIT, "buildkitd": BUILDKITD, "buildctl": BUILDCTL}.items():
+            program = self.bin / name
+            program.write_text(f"#!{sys.executable}\n{textwrap.dedent(text)}")
+            program.chmod(0o755)
+        (self.bin / "driven.py").write_text(DRIVEN)
+        self.behave(calls=[SUCCESS])
+
+    def behave(self, **behaviour: Any) -> None:
+        (self.bin / "behaviour.json").write_text(json.dumps(behaviour))
+
+    def start(self, asked: plan.Plan | str) -> subprocess.Popen[str]:
+        self.plan_file.write_text(asked if isinstance(asked, str) else plan.dump(asked))
+        flags = {"--plan": self.plan_file, "--stop": self.stop_file, "--work": self.work, "--result": self.result_file}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-S",
+                "-E",
+                "-B",
+                "-m",
+                "imagebuild.runner",
+                *(str(word) for pair in flags.items() for word in pair),
+            ],
+            cwd=OPERATOR,
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "PLANTED": "do-not-pass-on"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, asked: plan.Plan | str) -> tuple[BuildResult, str, int]:
+        """Result, log and exit code."""
+        return self.end(self.start(asked))
+
+    def end(self, running: subprocess.Popen[str]) -> tuple[BuildResult, str, int]:
+        log, _ = running.communicate(timeout=60)
+        written = self.result_file.read_text()
+        assert len(written.encode()) <= result.LIMIT
+        found = result.parse(written)
+        assert found is not None, log
+        return found, log, running.returncode
+
+    def seen(self, program: str) -> list[dict[str, Any]]:
+        """Each start of a program: its argv and environment."""
+        file = self.bin / "seen.jsonl"
+        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [line for line in lines if line["program"] == program]
+
+    def wait_for(self, program: str) -> None:
+        """Until it has been started."""
+        end = time.monotonic() + 30
+        while not self.seen(program):
+            assert time.monotonic() < end, f"{program} was not started"
+            time.sleep(0.02)

@@ -1,0 +1,83 @@
+"""The command line of buildctl, for what the plan asks and the pod found out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagebuild.contract.plan import Output, Plan
+from imagebuild.runner.cacherefs import CacheRefs
+from imagebuild.runner.command import Inputs, buildctl, images
+from imagebuild.runner.problem import Problem
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+INPUTS = Inputs(
+    address="unix:///work/run/buildkitd.sock",
+    context=Path("/work/source/api"),
+    dockerfile=Path("/work/source/api"),
+    filename="Dockerfile",
+    trace=Path("/work/report/trace.json"),
+    metadata=Path("/work/report/metadata.json"),
+)
+HOW = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
+FIXED = [
+    "buildctl",
+    "--addr=unix:///work/run/buildkitd.sock",
+    "build",
+    "--frontend=dockerfile.v0",
+    "--progress=plain",
+    "--trace=/work/report/trace.json",
+    "--metadata-file=/work/report/metadata.json",
+    "--local=context=/work/source/api",
+    "--local=dockerfile=/work/source/api",
+    "--opt",
+    "filename=Dockerfile",
+]
+
+
+def test_a_build_that_keeps_nothing_has_the_fixed_part_alone() -> None:
+    assert buildctl(Plan(), INPUTS, (), CacheRefs()) == FIXED
+
+
+def test_everything_is_one_word_each_with_the_names_of_the_images_quoted_as_one_field() -> None:
+    plan = Plan(args=("--opt", 'build-arg:A=$(X), "b"\nc'))
+    cache = CacheRefs(imports=("r.io/a:buildcache-main-1",), export="r.io/a:buildcache-topic-2")
+    assert buildctl(plan, INPUTS, ("r.io/a:1", "r.io/a:2"), cache) == [
+        *FIXED,
+        "--opt",
+        'build-arg:A=$(X), "b"\nc',
+        "--output",
+        'type=image,"name=r.io/a:1,r.io/a:2",push=true,oci-mediatypes=true',
+        "--import-cache",
+        "type=registry,ref=r.io/a:buildcache-main-1",
+        "--export-cache",
+        f"type=registry,ref=r.io/a:buildcache-topic-2,{HOW}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "filled"),
+    [
+        pytest.param("r.io/a:1", "r.io/a:1", id="nothing to fill"),
+        pytest.param("r.io/a:{commit}", f"r.io/a:{COMMIT}", id="commit"),
+        pytest.param("r.io/a:v-{shortCommit}", "r.io/a:v-0123456789ab", id="short commit"),
+        pytest.param("r.io/a:{branch}-{shortCommit}", "r.io/a:feature-a-0123456789ab", id="branch as a tag may be"),
+    ],
+)
+def test_placeholders_are_filled(image: str, filled: str) -> None:
+    assert images(Plan(output=Output(images=(image,))), COMMIT, "feature/A") == (filled,)
+
+
+@pytest.mark.parametrize(
+    ("image", "commit", "said"),
+    [
+        pytest.param("r.io/a:{commit}", None, "the source is not from git", id="no git"),
+        pytest.param("r.io/a:{branch}", COMMIT, "the source names no branch", id="no branch"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_named(image: str, commit: str | None, said: str) -> None:
+    with pytest.raises(Problem) as problem:
+        images(Plan(output=Output(images=(image,))), commit, None)
+    assert image in problem.value.message
+    assert said in problem.value.message
