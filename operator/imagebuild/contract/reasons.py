@@ -126,17 +126,17 @@ TABLE: dict[Reason, Row] = {
     Reason.REGISTRY_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
         "The registry does not know these credentials.",
-        "Check the Secrets in registrySecrets: the registry's host name and the password.",
+        "Name a Secret with this registry's host name and password in registrySecrets, then ask for a rebuild.",
     ),
     Reason.REGISTRY_DENIED: Row(
         Fault.CONFIGURATION,
         "The registry knows the credentials and refuses this.",
-        "Give the account the right to push to the repository, or create the repository.",
+        "Give the account the right to push, or create the repository, then ask for a rebuild.",
     ),
     Reason.IMAGE_NOT_FOUND: Row(
         Fault.CONFIGURATION,
         "An image that the Dockerfile starts from is not in its registry.",
-        "Check the name and tag in the FROM line.",
+        "Check the name and tag in the FROM, COPY --from or syntax= line.",
     ),
     Reason.TLS_FAILED: Row(
         Fault.CONFIGURATION,
@@ -151,7 +151,7 @@ TABLE: dict[Reason, Row] = {
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
-        "Read the policy named in the message; build pods need Pod Security level baseline.",
+        "Do what the message asks (pod.resources, Pod Security level baseline), then ask for a rebuild.",
     ),
     Reason.NAME_TAKEN: Row(
         Fault.CONFIGURATION,

@@ -12,7 +12,7 @@ import kopf
 
 from imagebuild import __version__
 from imagebuild.controller.app import App
-from imagebuild.controller.cluster import Cluster
+from imagebuild.controller.cluster import Cluster, NoClusterError
 from imagebuild.controller.configfile import ConfigError, ConfigFile
 from imagebuild.controller.handlers import Login, registry, service_account_or_kubeconfig
 from imagebuild.controller.pace import Pace
@@ -25,11 +25,10 @@ def main(argv: list[str] | None = None) -> int:
         level=flags.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout
     )
     try:
-        config = ConfigFile(flags.config)
-    except ConfigError as error:
+        return asyncio.run(_run(ConfigFile(flags.config), flags.listen))
+    except (ConfigError, NoClusterError) as error:
         print(f"imagebuild-operator: {error}", file=sys.stderr)
         return 2
-    return asyncio.run(_run(config, flags.listen))
 
 
 async def _run(config: ConfigFile, listen: str) -> int:

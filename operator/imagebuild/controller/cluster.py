@@ -36,6 +36,10 @@ class ClusterError(Exception):
     """The world's fault; whatever was to be done is tried again."""
 
 
+class NoClusterError(Exception):
+    """There are no credentials for any API server."""
+
+
 class UnansweredError(ClusterError):
     """There was no answer: whether the request was carried out is not known."""
 
@@ -58,10 +62,15 @@ class Cluster:
     async def connect(cls) -> Cluster:
         """With the pod's service account, else with the kubeconfig (KUBECONFIG, ~/.kube/config)."""
         configuration = client.Configuration()
-        if "KUBERNETES_SERVICE_HOST" in os.environ:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            await config.load_kube_config(client_configuration=configuration)
+        try:
+            if "KUBERNETES_SERVICE_HOST" in os.environ:
+                config.load_incluster_config(client_configuration=configuration)
+            else:
+                await config.load_kube_config(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise NoClusterError(
+                f"no cluster: {error} Run in a pod with a service account, or set KUBECONFIG"
+            ) from error
         return cls(configuration)
 
     async def close(self) -> None:

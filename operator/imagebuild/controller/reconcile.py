@@ -134,12 +134,13 @@ class Reconciler:
         try:
             self._store.put_pod(await self._cluster.create_pod(decision.manifest))
         except ApiError as error:
-            if error.code == _CONFLICT and await self._adopt(build, decision):
-                return True
-            return await self._refused(build, decision, error, context)
-        finally:
+            adopted = error.code == _CONFLICT and await self._adopt(build, decision)
             self._slots.release(key)
-        return True
+            return adopted or await self._refused(build, decision, error, context)
+        # not where no answer came: the pod may be there, and keeps its slot until that is known
+        self._slots.release(key)
+        self._queue.add(key)  # behind the builds that wait for a pod: the status can wait, and says more then
+        return False
 
     async def _adopt(self, build: ImageBuild, decision: steps.Create) -> bool:
         """A pod has the name already: is it the one we wanted, from before a crash?"""

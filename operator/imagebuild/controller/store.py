@@ -77,7 +77,7 @@ class Store:
         name, uid = document["metadata"]["name"], document["metadata"]["uid"]
         self._bury(uid)
         build, last = self._builds.get(key), self._pods.get(key, {}).get(name)
-        if build is None or build.finished or last is None or last[1].live:
+        if build is None or build.finished or last is None or last[1].live or _reported(build, last[1]):
             self._forget_pod(key, name, uid)
         return key
 
@@ -121,6 +121,13 @@ class Store:
         self._deleted[uid] = None
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.popitem(last=False)
+
+
+def _reported(build: ImageBuild, seen: Observation) -> bool:
+    """The status has closed the pod's attempt."""
+    status = build.status
+    attempt = (status.run.number if status.run else 0, status.attempt or 0)
+    return (seen.run, seen.attempt) <= attempt and status.pod_uid != seen.uid
 
 
 def _owner(document: Document) -> Key | None:

@@ -53,7 +53,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Ask this pod to stop."""
+    """Ask this pod to stop, or, where it has not started or has ended, remove it."""
 
     pod: Observation
     reason: Reason
@@ -166,9 +166,24 @@ def _next_attempt(
     if others := [seen.name for seen in context.pods if seen.live]:
         # two live pods must never push the same tag, even where the ImageBuild was deleted and created again
         return _report(build, report.waiting(status, Reason.QUEUED, f"waits for the pod {others[0]} to end"), context)
+    if waited := _remove_what_waited(build, context):
+        return waited
     if not context.admitted:
         queued = report.waiting(status, Reason.QUEUED)
         return Queue(since=status.queued_at or context.now, status=_sealed(build, queued, context))
+    return _create(build, spec, status, run, context)
+
+
+def _remove_what_waited(build: ImageBuild, context: Context) -> Stop | None:
+    """Pods that only found something missing: the next one will say the same, so one is enough to keep."""
+    for seen in context.pods:
+        waited = not seen.live and seen.reason.row.fault is Fault.WAITING
+        if waited and seen.owner_uid == build.uid and not seen.deleting:
+            return Stop(pod=seen, reason=seen.reason)
+    return None
+
+
+def _create(build: ImageBuild, spec: ImageBuildSpec, status: ImageBuildStatus, run: Run, context: Context) -> Decision:
     try:
         manifest = pod(build, spec, run, (status.attempt or 0) + 1, context.config)
     except PlanTooLargeError as error:

@@ -51,6 +51,8 @@ class Observation:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: BuildResult | None = None
+    deleting: bool = False
+    """Somebody has deleted it; the kubelet removes it."""
     stopping: bool = False
     """The operator has asked it to stop."""
 
@@ -89,6 +91,7 @@ def observe(document: Document) -> Observation:
         inputs_hash=annotations.get(names.ANNOTATION_INPUTS, ""),
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
+        deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
         **_progress(status, container, stop),
     )
@@ -156,7 +159,9 @@ def _cause(status: Document, terminated: Document, result: BuildResult | None) -
     if said is not None and (said.digest is not None or said.reason is Reason.BUILT):
         return Reason.BUILT, said.message
     if (word := status.get("reason")) in _POD_REASONS:
-        return _POD_REASONS[word], status.get("message", "")
+        # the kubelet's own words for a deadline name neither the field nor its value
+        told = "" if _POD_REASONS[word] is Reason.TIMED_OUT else status.get("message", "")
+        return _POD_REASONS[word], told
     if terminated.get("reason") == "OOMKilled":
         return Reason.OUT_OF_MEMORY, "the kernel ended the build container for using more memory than its limit"
     if said is not None:

@@ -32,6 +32,8 @@ from imagebuild.core.pod import build_timeout
 
 _HISTORY = 5
 FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
+_LOOK_AGAIN = timedelta(seconds=30)
+"""The longest pause between two looks for something that is missing."""
 _OPEN_ATTEMPT = ("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "failure", "next_retry_at")
 
 
@@ -123,7 +125,9 @@ def again(
 ) -> ImageBuildStatus:
     """The attempt is over and closed; another follows after a while that grows with each one."""
     failures, waits = (status.failures or 0) + counted, (status.waits or 0) + (not counted)
-    at = now + delay(failures if counted else waits, pod.uid, first_delay)
+    at = now + (
+        delay(failures, pod.uid, first_delay) if counted else min(delay(waits, pod.uid, first_delay), _LOOK_AGAIN)
+    )
     detail = pod.message or pod.reason.row.sentence
     return status.model_copy(
         update={
