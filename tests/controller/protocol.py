@@ -1,0 +1,82 @@
+"""How an API server says things: watch streams, errors, lists of what it serves; and how it reads a merge patch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from controller.objects import BUILDS, KINDS, PODS, Change, Document, RefusedError
+from imagebuild.api import names
+
+
+class Watch:
+    def __init__(self, plural: str, selector: Mapping[str, str]) -> None:
+        self.plural, self._selector = plural, selector
+        self._queue: asyncio.Queue[Document | None] = asyncio.Queue()
+
+    def put(self, event: Document | None) -> None:
+        """None: the end."""
+        self._queue.put_nowait(event)
+
+    def tell(self, change: Change, since: int) -> None:
+        if change.plural == self.plural and change.version > since and (event := change.event(self._selector)):
+            self.put({"type": event[0], "object": event[1]})
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        while (event := await self._queue.get()) is not None:
+            yield json.dumps(event).encode() + b"\n"
+
+
+def merged(old: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    base = old if isinstance(old, dict) else {}
+    changed = {key: merged(base.get(key), value) for key, value in patch.items() if value is not None}
+    return {**{key: value for key, value in base.items() if key not in patch}, **changed}
+
+
+def selector(http: web.Request) -> dict[str, str]:
+    pairs = (pair for pair in http.query.get("labelSelector", "").split(",") if pair)
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def error_event(code: int) -> Document:
+    told = {410: ("Expired", "too old resource version")}.get(code, ("InternalError", "etcdserver: leader changed"))
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
+    return {"type": "ERROR", "object": {**status, "reason": told[0], "message": told[1]}}
+
+
+def refusal(error: RefusedError, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "metadata": {}, "code": error.code}
+    said = {**body, "reason": error.reason, "message": error.message}
+    return web.json_response(said, status=error.code, headers=headers)
+
+
+def _resource(plural: str, *verbs: str) -> list[Document]:
+    kind = KINDS[plural][1]
+    main = {"name": plural, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": list(verbs)}
+    return [main, {**main, "name": f"{plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}]
+
+
+_NAMESPACES = {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace"}
+"""kopf waits until it has seen that there are such things."""
+_ALL = ("create", "delete", "get", "list", "patch", "update", "watch")
+_GROUP_VERSION = {"groupVersion": names.API_VERSION, "version": names.VERSION}
+DISCOVERY = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {
+        "kind": "APIGroupList",
+        "groups": [{"name": names.GROUP, "versions": [_GROUP_VERSION], "preferredVersion": _GROUP_VERSION}],
+    },
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [*_resource(PODS, *_ALL), _NAMESPACES]},
+    f"/apis/{names.API_VERSION}": {
+        "kind": "APIResourceList",
+        "groupVersion": names.API_VERSION,
+        "resources": _resource(BUILDS, *_ALL),
+    },
+}

@@ -1,0 +1,168 @@
+"""The program as its Deployment runs it: configuration, probes, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import make
+from controller.objects import BUILDS, PODS
+from controller.stage import SWEEPING, Stage, free_port
+from imagebuild.controller.__main__ import main
+
+OPERATOR = Path(__file__).parents[2] / "operator"
+
+
+async def test_a_configuration_that_changes_is_in_force_for_the_next_pod(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await stage.operator()
+    stage.configure(builder={"image": "registry.example.com/builder:2"})
+    await logged(caplog, "read again")
+    stage.apply()
+    status = await stage.reaches(reason="Starting")
+    (container,) = (await stage.pod())["spec"]["containers"]
+    assert container["image"] == status["effective"]["builder"] == "registry.example.com/builder:2"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"builder: {image: x}\nretryLimit: many", id="a bad value"),
+        pytest.param(b"builder: [", id="not YAML"),
+        pytest.param(b"\xff\xfe\x00", id="not text"),
+        pytest.param(b"- a\n- b", id="not a mapping"),
+        pytest.param(None, id="gone"),
+    ],
+)
+async def test_a_configuration_that_has_become_bad_is_said_and_the_last_good_one_stays(
+    stage: Stage, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await stage.operator()
+    stage.write_config(content)
+    await logged(caplog, "the configuration read before stays in force")
+    stage.apply()
+    await stage.succeeds()
+    stage.configure(retryLimit=0)
+    await logged(caplog, "read again")
+    assert caplog.text.count("stays in force") == 1
+
+
+async def logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(10):
+        while text not in caplog.text:  # noqa: ASYNC110 logging has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("builder: {image: x}\nretryLimit: 11", "retryLimit: Input should be less than", id="value"),
+        pytest.param("builder: {}", "builder.image: Field required", id="missing"),
+        pytest.param("builder: {image: x}\nlimits: {running: 0}", "limits.running: ", id="nested"),
+        pytest.param("builder: {image: x}\nregistries: [{http: true}]", "registries.0.host: Field required", id="list"),
+        pytest.param("builder: {image: x}\nbilder: {}", "bilder: Extra inputs are not permitted", id="unknown"),
+        pytest.param("builder: [", "not YAML", id="not YAML"),
+        pytest.param("\xff", "not UTF-8", id="not text"),
+        pytest.param("- a", "file: ", id="not a mapping"),
+        pytest.param(None, "set --config", id="gone"),
+    ],
+)
+def test_a_bad_configuration_is_refused_at_the_start_with_the_path_of_the_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, said: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    if content is not None:
+        file.write_text(content, encoding="latin-1")
+    assert main([f"--config={file}"]) == 2
+    error = capsys.readouterr().err
+    assert str(file) in error
+    assert said in error
+
+
+async def test_the_probe_says_ok_while_the_operator_works(stage: Stage) -> None:
+    operator = await stage.operator()
+    async with aiohttp.ClientSession() as session, session.get(f"http://{operator.listen}/healthz") as answer:
+        assert (answer.status, await answer.json()) == (200, {"operator": "ok"})
+
+
+async def test_a_task_that_dies_ends_the_operator(stage: Stage) -> None:
+    """A sweep that is answered with something that is no list."""
+    operator = await stage.operator(SWEEPING)
+    stage.api.fail("list", BUILDS, 200)
+    assert await operator.ended() == 1
+    with pytest.raises(aiohttp.ClientConnectorError):
+        async with aiohttp.ClientSession() as session, session.get(f"http://{operator.listen}/healthz"):
+            pass
+
+
+class Process:
+    """`imagebuild-operator`, as its container starts it."""
+
+    def __init__(self, stage: Stage, directory: Path) -> None:
+        self._stage, self._listen = stage, f"127.0.0.1:{free_port()}"
+        self.kubeconfig = directory / "kubeconfig"
+        cluster = {"name": "c", "cluster": {"server": stage.api.url}}
+        context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+        users = [{"name": "u", "user": {"token": "t"}}]
+        document = {"current-context": "c", "clusters": [cluster], "contexts": [context], "users": users}
+        self.kubeconfig.write_text(json.dumps(document))
+        self.running: asyncio.subprocess.Process
+
+    async def start(self) -> None:
+        self._stage.api.cut(BUILDS)
+        self._stage.api.cut(PODS)
+        self.running = await self.begin()
+        await self._stage.watching()
+
+    async def begin(self) -> asyncio.subprocess.Process:
+        arguments = ("-m", "imagebuild.controller", f"--config={self._stage.config}", f"--listen={self._listen}")
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(OPERATOR), "KUBECONFIG": str(self.kubeconfig)}
+        return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, stderr=PIPE)
+
+    async def ends_after(self, number: signal.Signals) -> int:
+        self.running.send_signal(number)
+        async with asyncio.timeout(20):
+            return await self.running.wait()
+
+
+async def test_the_process_ends_with_2_where_there_is_no_cluster(stage: Stage, tmp_path: Path) -> None:
+    process = Process(stage, tmp_path)
+    process.kubeconfig.unlink()
+    running = await process.begin()
+    _, error = await asyncio.wait_for(running.communicate(), 20)
+    assert running.returncode == 2
+    assert error.startswith(b"imagebuild-operator: no cluster: ")
+    assert b"KUBECONFIG" in error
+
+
+async def test_the_process_is_killed_goes_on_and_ends_well_when_it_is_told_to(stage: Stage, tmp_path: Path) -> None:
+    process = Process(stage, tmp_path)
+    await process.start()
+    held = stage.api.fail("update", f"{BUILDS}/status", gate=asyncio.Event())
+    stage.apply()
+    await stage.api.until("the first status write", lambda: held.met)
+    assert await process.ends_after(signal.SIGKILL) == -signal.SIGKILL
+    await process.start()
+    status = await stage.succeeds()
+    assert (status["output"]["digest"], stage.api.count("create", PODS)) == (make.DIGEST, 1)
+    assert await process.ends_after(signal.SIGTERM) == 0
+
+
+async def test_the_process_ends_with_1_after_a_watch_that_died(stage: Stage, tmp_path: Path) -> None:
+    process = Process(stage, tmp_path)
+    await process.start()
+    stage.api.break_watch(PODS, 500)
+    async with asyncio.timeout(20):
+        assert await process.running.wait() == 1

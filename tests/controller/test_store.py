@@ -1,0 +1,128 @@
+"""The operator's view of the cluster only moves forward, whatever comes in whatever order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import make
+from imagebuild.contract.reasons import Reason
+from imagebuild.controller.store import Store
+from imagebuild.core.observe import State
+
+Document = dict[str, Any]
+KEY = ("team-a", "shop")
+
+
+def at_version(document: Document, version: int) -> Document:
+    return {**document, "metadata": {**document["metadata"], "resourceVersion": str(version)}}
+
+
+def build(version: int, **given: Any) -> Document:
+    return make.build_document(resource_version=str(version), **given)
+
+
+def pod(version: int, status: Document, **given: Any) -> Document:
+    return at_version(make.pod_document(status=status, **given), version)
+
+
+def test_a_build_of_the_past_is_no_news() -> None:
+    store = Store()
+    assert store.put_build(build(10, generation=2)) == KEY
+    assert store.put_build(build(9, generation=1)) is None
+    assert store.put_build(build(10, generation=2)) is None
+    kept = store.build(KEY)
+    assert kept is not None
+    assert kept.generation == 2
+
+
+def test_versions_are_numbers() -> None:
+    store = Store()
+    store.put_build(build(9))
+    assert store.put_build(build(10)) == KEY
+
+
+def test_a_pod_of_the_past_is_no_news() -> None:
+    store = Store()
+    store.put_pod(pod(12, make.built()))
+    assert store.put_pod(pod(11, make.running())) is None
+    assert [seen.state for seen in store.pods(KEY)] == [State.ENDED]
+    assert list(store.running()) == []
+
+
+def test_a_change_that_says_nothing_about_the_build_is_no_news() -> None:
+    store = Store()
+    assert store.put_pod(pod(11, make.running())) == KEY
+    assert store.put_pod(pod(12, {**make.running(), "podIP": "10.0.0.1"})) is None
+
+
+def test_what_was_deleted_does_not_come_back() -> None:
+    store = Store()
+    store.put_build(build(10))
+    store.drop_build(build(12))
+    assert store.put_build(build(11)) is None
+    assert store.build(KEY) is None
+    store.put_pod(pod(20, make.running()))
+    store.drop_pod(pod(22, make.running()))
+    assert store.put_pod(pod(21, make.running())) is None
+    assert list(store.running()) == []
+
+
+def test_the_deletion_of_an_old_object_leaves_the_new_one_of_its_name() -> None:
+    store = Store()
+    store.put_build(build(12, uid="new"))
+    store.drop_build(build(11, uid="old"))
+    assert store.build(KEY) is not None
+    store.put_pod(pod(22, make.running(), uid="new"))
+    store.drop_pod(pod(21, make.running(), uid="old"))
+    assert list(store.running()) == [KEY]
+
+
+def test_a_deleted_pod_is_remembered_as_long_as_its_build_may_not_know_how_it_ended() -> None:
+    store = Store()
+    store.put_build(build(10))
+    store.put_pod(pod(20, make.running()))
+    assert store.drop_pod(pod(22, make.built())) == KEY
+    assert [seen.reason for seen in store.pods(KEY)] == [Reason.BUILT]
+    assert store.replace_pods([], 30) == {KEY}
+    assert store.pods(KEY) == ()
+
+
+def test_a_deleted_pod_is_forgotten_where_nobody_waits_for_its_word() -> None:
+    store = Store()
+    store.put_pod(pod(20, make.running()))
+    store.drop_pod(pod(22, make.built()))
+    assert store.pods(KEY) == ()
+
+
+def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
+    store = Store()
+    store.put_build(build(10))
+    store.put_pod(pod(11, make.running()))
+    assert store.replace_builds([], 9) == store.replace_pods([], 10) == set()
+    assert store.replace_builds([], 10) == store.replace_pods([], 11) == {KEY}
+    assert store.build(KEY) is None
+    assert store.pods(KEY) == ()
+    assert list(store.running()) == []
+
+
+def test_a_list_tells_what_events_have_not() -> None:
+    store = Store()
+    store.put_pod(pod(11, make.running()))
+    assert store.replace_pods([pod(12, make.built())], 15) == {KEY}
+    assert store.replace_builds([build(10)], 15) == {KEY}
+    assert store.replace_builds([build(10)], 16) == set()
+
+
+def test_pods_that_are_not_ours_are_nobodys() -> None:
+    store = Store()
+    foreign = pod(11, make.running())
+    owners = foreign["metadata"]["ownerReferences"]
+    changes: list[Document] = [
+        {"labels": {}},
+        {"ownerReferences": []},
+        {"ownerReferences": [{**owners[0], "controller": False}]},
+        {"ownerReferences": [{**owners[0], "kind": "Job"}]},
+    ]
+    for change in changes:
+        assert store.put_pod({**foreign, "metadata": foreign["metadata"] | change}) is None
+    assert store.pods(KEY) == ()
