@@ -55,8 +55,8 @@ _NAMES = """\
 _REASONS = """\
 ## Reasons
 
-`status.reason`, and `failure.reason` where a build has failed. The exit code is what a CI job ends with that waits for
-the build.
+`status.reason`, and `failure.reason` where a build has failed. The exit code is for tools that wait for a
+build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 4 stopped.
 
 """
 

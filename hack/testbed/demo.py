@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -33,8 +34,11 @@ def demo() -> None:
         first = _push(kubectl, checkout)
 
         _title("The ImageBuild: this project's operator image, from git, with a branch cache")
-        build = image_build(here, first)
-        print(json.dumps(build["spec"], indent=2))
+        repository = (
+            f"{here.private_registry}/demo-{secrets.token_hex(2)}/operator"  # new: without an older demo's cache
+        )
+        build = image_build(here, repository, first)
+        print(kubectl("create", "--dry-run=client", "-o=yaml", "-f=-", stdin=json.dumps(build)))
         kubectl.apply(build)
         one = _follow(kubectl, first)
 
@@ -43,7 +47,7 @@ def demo() -> None:
             file.write(_LINE)
         git("commit", "--quiet", "--all", "--message=Change a line", cwd=checkout)
         second = _push(kubectl, checkout)
-        kubectl.apply(image_build(here, second))
+        kubectl.apply(image_build(here, repository, second))
         two = _follow(kubectl, second)
 
         _title("What was built runs")
@@ -51,10 +55,9 @@ def demo() -> None:
     _summary(here, one, two)
 
 
-def image_build(here: Place, commit: str) -> Document:
+def image_build(here: Place, repository: str, commit: str) -> Document:
     """What a user writes. The commit says what is built, the branch names the cache."""
     args = {"WHEELS": here.wheels_image} if here.wheels_image else {}
-    repository = f"{here.private_registry}/demo/operator"
     return {
         "apiVersion": "imagebuild.dev/v1alpha1",
         "kind": "ImageBuild",
@@ -142,7 +145,7 @@ def _checked(kubectl: Kubectl, status: dict[str, Any], commit: str) -> Document:
 
 def _run(kubectl: Kubectl, status: Document) -> str:
     """The image by digest, as a pod that prints its version."""
-    image = status["output"]["images"][0].rpartition(":")[0] + "@" + status["output"]["digest"]
+    image = _by_digest(status)
     kubectl.apply(
         {
             "apiVersion": "v1",
@@ -165,8 +168,9 @@ def _run(kubectl: Kubectl, status: Document) -> str:
 
 
 def _summary(here: Place, one: Document, two: Document) -> None:
-    kubectl = f"{here.kubectl} --kubeconfig={here.kubeconfig} -n {NAMESPACE}"
+    kubectl = f"{'kubectl' if shutil.which('kubectl') else here.kubectl} -n {NAMESPACE}"
     _title("Look around")
+    print(f"  export KUBECONFIG={here.kubeconfig}")
     print(f"  {kubectl} get imagebuilds -o wide")
     print(f"  {kubectl} describe imagebuild {BUILD}")
     print(f"  {kubectl} logs {two['podName']}")
@@ -174,9 +178,14 @@ def _summary(here: Place, one: Document, two: Document) -> None:
     for label, status in (("first build", one), ("second build", two)):
         cached = status["cache"]
         print(
-            f"{label}: {status['output']['digest']} in {status['duration']}, "
+            f"{label}: {_by_digest(status)} in {status['duration']}, "
             f"cached {cached['cached']} of {cached['total']} steps"
         )
+
+
+def _by_digest(status: Document) -> str:
+    name: str = status["output"]["images"][0].rpartition(":")[0]
+    return f"{name}@{status['output']['digest']}"
 
 
 def _look(kubectl: Kubectl) -> str:

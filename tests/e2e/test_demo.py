@@ -17,8 +17,8 @@ def test_the_demo_builds_twice_and_the_second_time_from_the_cache(operator: None
     done = subprocess.run([ROOT / "hack" / "demo"], capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     first, second = done.stdout.splitlines()[-2:]
-    assert first.startswith("first build: sha256:")
-    found = re.fullmatch(r"second build: (sha256:[0-9a-f]{64}) in \S+, cached (\d+) of \d+ steps", second)
+    assert re.fullmatch(r"first build: \S+@sha256:[0-9a-f]{64} in \S+, cached 0 of \d+ steps", first), first
+    found = re.fullmatch(r"second build: (\S+@sha256:[0-9a-f]{64}) in \S+, cached (\d+) of \d+ steps", second)
     assert found, second
     assert int(found[2]) > 0
-    assert registry.manifest(place, f"{place.private_registry}/demo/operator@{found[1]}") is not None
+    assert registry.manifest(place, found[1]) is not None
