@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -118,51 +119,62 @@ class Process:
         users = [{"name": "u", "user": {"token": "t"}}]
         document = {"current-context": "c", "clusters": [cluster], "contexts": [context], "users": users}
         self.kubeconfig.write_text(json.dumps(document))
-        self.running: asyncio.subprocess.Process
+        self.running: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         self._stage.api.cut(BUILDS)
         self._stage.api.cut(PODS)
-        self.running = await self.begin()
+        await self.begin()
         await self._stage.watching()
 
-    async def begin(self) -> asyncio.subprocess.Process:
+    async def begin(self) -> None:
         arguments = ("-m", "imagebuild.controller", f"--config={self._stage.config}", f"--listen={self._listen}")
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(OPERATOR), "KUBECONFIG": str(self.kubeconfig)}
-        return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, stderr=PIPE)
+        self.running = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, stderr=PIPE)
 
-    async def ends_after(self, number: signal.Signals) -> int:
-        self.running.send_signal(number)
-        async with asyncio.timeout(20):
-            return await self.running.wait()
+    def signal(self, number: signal.Signals) -> None:
+        if self.running is not None and self.running.returncode is None:
+            self.running.send_signal(number)
+
+    async def ends(self) -> tuple[int | None, str]:
+        """Its exit code, and what it said on stderr."""
+        assert self.running is not None
+        _, said = await asyncio.wait_for(self.running.communicate(), 20)
+        return self.running.returncode, said.decode()
 
 
-async def test_the_process_ends_with_2_where_there_is_no_cluster(stage: Stage, tmp_path: Path) -> None:
+@pytest.fixture
+async def process(stage: Stage, tmp_path: Path) -> AsyncIterator[Process]:
     process = Process(stage, tmp_path)
+    yield process
+    process.signal(signal.SIGKILL)
+    await process.ends()
+
+
+async def test_the_process_ends_with_2_where_there_is_no_cluster(process: Process) -> None:
     process.kubeconfig.unlink()
-    running = await process.begin()
-    _, error = await asyncio.wait_for(running.communicate(), 20)
-    assert running.returncode == 2
-    assert error.startswith(b"imagebuild-operator: no cluster: ")
-    assert b"KUBECONFIG" in error
+    await process.begin()
+    code, said = await process.ends()
+    assert code == 2
+    assert said.startswith("imagebuild-operator: no cluster: ")
+    assert "KUBECONFIG" in said
 
 
-async def test_the_process_is_killed_goes_on_and_ends_well_when_it_is_told_to(stage: Stage, tmp_path: Path) -> None:
-    process = Process(stage, tmp_path)
+async def test_the_process_is_killed_goes_on_and_ends_well_when_it_is_told_to(stage: Stage, process: Process) -> None:
     await process.start()
     held = stage.api.fail("update", f"{BUILDS}/status", gate=asyncio.Event())
     stage.apply()
     await stage.api.until("the first status write", lambda: held.met)
-    assert await process.ends_after(signal.SIGKILL) == -signal.SIGKILL
+    process.signal(signal.SIGKILL)
+    assert (await process.ends())[0] == -signal.SIGKILL
     await process.start()
     status = await stage.succeeds()
     assert (status["output"]["digest"], stage.api.count("create", PODS)) == (make.DIGEST, 1)
-    assert await process.ends_after(signal.SIGTERM) == 0
+    process.signal(signal.SIGTERM)
+    assert await process.ends() == (0, "")
 
 
-async def test_the_process_ends_with_1_after_a_watch_that_died(stage: Stage, tmp_path: Path) -> None:
-    process = Process(stage, tmp_path)
+async def test_the_process_ends_with_1_after_a_watch_that_died(stage: Stage, process: Process) -> None:
     await process.start()
     stage.api.break_watch(PODS, 500)
-    async with asyncio.timeout(20):
-        assert await process.running.wait() == 1
+    assert (await process.ends())[0] == 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -83,3 +86,27 @@ def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     quiet = {"root": root, "log_message": lambda *_: None}
     for address in _serve(type("Handler", (GitHandler,), quiet)):
         yield f"http://{address}"
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def git_repository(git_server: str, tmp_path: Path) -> Path:
+    """Pushed to the server under its name: half a megabyte that does not compress."""
+    checkout = tmp_path / f"{tmp_path.name}.git"
+    checkout.mkdir()
+    (checkout / "Dockerfile").write_text("FROM scratch\n")
+    (checkout / "random").write_bytes(os.urandom(500_000))
+    for words in (
+        "init --quiet --initial-branch=main",
+        "add --all",
+        "-c user.name=t -c user.email=t@example.com commit --quiet --message=all",
+        f"push --quiet {git_server}/{checkout.name} main",
+    ):
+        subprocess.run(["git", *words.split()], cwd=checkout, check=True)
+    return checkout

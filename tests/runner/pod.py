@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from imagebuild.contract import plan, result
+from imagebuild.contract import layout, plan, result
 from imagebuild.contract.result import BuildResult
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
@@ -25,7 +25,7 @@ command = [word for word in sys.argv[1:] if not word.startswith("--state-dir")]
 os.execvp(command[0], command)
 """
 BUILDKITD = """
-import pathlib, socket, sys, time
+import pathlib, socket, sys, threading, time
 from driven import say, behaviour
 say("buildkitd", sys.argv)
 address = next(word for word in sys.argv if word.startswith("--addr=")).removeprefix("--addr=unix://")
@@ -34,11 +34,19 @@ if "daemon_says" in behaviour:
 server = socket.socket(socket.AF_UNIX)
 server.bind(address)
 server.listen()
+def serve():
+    while True:
+        client, _ = server.accept()
+        if not behaviour.get("daemon_silent"):
+            client.sendall(bytes.fromhex("000000040000000000"))  # the SETTINGS that open every answer of HTTP/2
+        clients.append(client)
+clients = []
+threading.Thread(target=serve, daemon=True).start()
 time.sleep(behaviour.get("daemon_lives", 60))
-sys.exit("the daemon has died")
+sys.exit(behaviour.get("daemon_last_words", "the daemon has died"))
 """
 BUILDCTL = """
-import json, os, pathlib, sys, time
+import json, os, pathlib, signal, subprocess, sys, time
 from driven import say, behaviour
 say("buildctl", sys.argv)
 calls = behaviour["calls"]
@@ -51,6 +59,11 @@ with trace.open("a") as file:
     for line in call.get("trace", []):
         file.write((line if isinstance(line, str) else json.dumps(line)) + "\\n")
 print(call.get("output", "#1 [1/1] RUN true"), file=sys.stderr, flush=True)
+for name in call.get("signals_to_first_process", []):
+    os.kill(1, getattr(signal, name))
+    print("#1 sent", name, file=sys.stderr, flush=True)
+if "leaves_behind" in call:
+    subprocess.Popen(["sleep", str(call["leaves_behind"])], start_new_session=True)
 time.sleep(call.get("sleep", 0))
 if "metadata" in call:
     metadata.write_text(call["metadata"] if isinstance(call["metadata"], str) else json.dumps(call["metadata"]))
@@ -112,17 +125,15 @@ class Pod:
     def behave(self, **behaviour: Any) -> None:
         (self.bin / "behaviour.json").write_text(json.dumps(behaviour))
 
-    def start(self, asked: plan.Plan | str) -> subprocess.Popen[str]:
+    def start(self, asked: plan.Plan | str, *within: str) -> subprocess.Popen[str]:
+        """`within`: a command that runs the runner, such as unshare."""
         self.plan_file.write_text(asked if isinstance(asked, str) else plan.dump(asked))
         flags = {"--plan": self.plan_file, "--stop": self.stop_file, "--work": self.work, "--result": self.result_file}
         return subprocess.Popen(
             [
+                *within,
                 sys.executable,
-                "-S",
-                "-E",
-                "-B",
-                "-m",
-                "imagebuild.runner",
+                *layout.RUNNER_COMMAND[1:],
                 *(str(word) for pair in flags.items() for word in pair),
             ],
             cwd=OPERATOR,
@@ -130,6 +141,7 @@ class Pod:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
 
     def run(self, asked: plan.Plan | str) -> tuple[BuildResult, str, int]:

@@ -124,6 +124,38 @@ def test_a_link_that_leads_out_of_the_source_is_no_context(pod: Pod, repository:
     assert "leads out of the source" in found.essentials.message
 
 
+def test_submodules_large_files_and_hooks_of_a_repository_are_left_alone(
+    pod: Pod, repository: Repository, silent_server: str
+) -> None:
+    """None of them may make git ask another server, or run a program."""
+    repository.commit()
+    directory = repository._directory
+    (directory / ".gitmodules").write_text(f'[submodule "s"]\n\tpath = s\n\turl = http://{silent_server}/s.git\n')
+    (directory / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    (directory / ".lfsconfig").write_text(f"[lfs]\n\turl = http://{silent_server}/lfs\n")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1\n"
+    (directory / "large.bin").write_text(pointer)
+    (directory / "hooks").mkdir()
+    (directory / "hooks" / "post-checkout").write_text("#!/bin/sh\ntouch owned\n")
+    (directory / "hooks" / "post-checkout").chmod(0o755)
+    repository.commit()
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{'12' * 20},s")
+    repository.git("commit", "--quiet", "--message=submodule")
+    repository.git("push", "--quiet", repository.url, "main")
+    tip = repository.git("rev-parse", "HEAD")
+    found, log, code = pod.run(Plan(git=GitSource(url=repository.url, branch="main")))
+    assert (found.essentials.commit, code) == (tip, 0), log
+    source = pod.work / "source"
+    assert (source / "large.bin").read_text() == pointer
+    assert not list(pod.work.rglob("owned"))
+    assert not (source / ".git").exists()
+
+
+def test_a_server_that_asks_for_a_password_is_told_from_one_that_is_away(pod: Pod, registry: str) -> None:
+    found, log, _ = pod.run(Plan(git=GitSource(url=f"http://{registry}/private.git", branch="main")))
+    assert found.essentials.reason is Reason.SOURCE_UNAUTHORIZED, log
+
+
 def test_a_commit_fills_the_names_of_the_images(pod: Pod, repository: Repository) -> None:
     tip = repository.commit("feature/A")
     images = Output(images=("r.io/a:{commit}", "r.io/a:{branch}-{shortCommit}"))

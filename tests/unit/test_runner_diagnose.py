@@ -45,16 +45,15 @@ ERRORS = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_has_its_reason_from_a_vertex_and_from_the_closing_line_alike(name: str) -> None:
     error, reason = ERRORS[name]
-    failed = diagnose(Vertex(name="[1/2] COPY a b", error=error), "", None, out_of_memory=False)
-    closing = diagnose(None, error, 7, out_of_memory=False)
+    failed = diagnose(Vertex(name="[internal] load", error=error), "", None, imported=True, out_of_memory=False)
+    closing = diagnose(None, error, None, imported=True, out_of_memory=False)
     assert (failed.reason, closing.reason) == (reason, reason)
-    assert failed.failure.step == "[1/2] COPY a b"
-    assert closing.failure.line == 7
+    assert failed.failure.step == "[internal] load"
 
 
 def test_internal_references_are_left_out_of_the_message() -> None:
     error, _ = ERRORS["a file that COPY names"]
-    assert diagnose(None, error, None, out_of_memory=False).message == '"/nothing.txt": not found'
+    assert diagnose(None, error, None, imported=True, out_of_memory=False).message == '"/nothing.txt": not found'
 
 
 def step(code: int, head: str = "", command: str = "make") -> Vertex:
@@ -80,7 +79,7 @@ def step(code: int, head: str = "", command: str = "make") -> Vertex:
     ],
 )
 def test_a_failed_step(vertex: Vertex, out_of_memory: bool, reason: Reason) -> None:
-    assert diagnose(vertex, "", None, out_of_memory=out_of_memory).reason is reason
+    assert diagnose(vertex, "", None, imported=True, out_of_memory=out_of_memory).reason is reason
 
 
 EXCERPT = ["Dockerfile:3", "-" * 20, "   3 | >>> RUN make", "-" * 20, "error: failed to solve: process"]

@@ -141,4 +141,5 @@ def _with_details(result: BuildResult, **changes: object) -> BuildResult:
 
 
 def _line(part: Essentials | Details) -> str:
-    return json.dumps(encode(part), separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(encode(part), separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="replace").decode()  # names of files need not be text

@@ -26,6 +26,9 @@ __all__ = ["Build"]
 
 _LOOK_EVERY_SECONDS = 0.05
 _LAST_LINES = 60
+_PERHAPS_THE_DAEMON = {Reason.UNKNOWN, Reason.DAEMON_DIED, Reason.REGISTRY_UNAVAILABLE}
+"""What a buildctl says that has lost its daemon, depending on what it was doing."""
+_DAEMON_SEEN_DEAD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Build:
     oom_kills: Callable[[], int]
 
     def run(self, check: Callable[[], None]) -> BuildResult:
-        """`check` raises Problem when the build must not go on; an image that is pushed by then counts all the same."""
+        """`check` raises Problem when the build must not go on; images that are pushed by then count all the same."""
         for file in (self.inputs.trace, self.inputs.metadata):
             file.unlink(missing_ok=True)
         trace, killed = Trace(self.inputs.trace), self.oom_kills()
@@ -50,16 +53,25 @@ class Build:
         lines = output.finished()
         trace.read()
         details = self._details(trace, hung=hung)
-        digest = _digest(self.inputs.metadata) or trace.pushed_digest
-        if running.returncode == 0 or (digest is not None and (hung or stopped)):
+        digest = _digest(self.inputs.metadata) or trace.pushed
+        if running.returncode == 0 or hung or digest is not None:
             platform = _platform(self.inputs.metadata)
             return BuildResult(
                 essentials=Essentials(reason=Reason.BUILT, digest=digest),
                 details=replace(details, images=self.images, platform=platform),
             )
+        out_of_memory = self.oom_kills() > killed
+        found = diagnose(
+            trace.failed,
+            last_error(lines),
+            line_number(lines),
+            imported=bool(self.cache.imports),
+            out_of_memory=out_of_memory,
+        )
+        if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
+            stopped = _stopped(check)
         if stopped is not None:
-            return BuildResult(essentials=Essentials(reason=stopped.reason, message=stopped.message), details=details)
-        found = diagnose(trace.failed, last_error(lines), line_number(lines), out_of_memory=self.oom_kills() > killed)
+            return _ended(stopped, details, out_of_memory=out_of_memory)
         return BuildResult(
             essentials=Essentials(reason=found.reason, message=found.message),
             details=replace(details, failure=found.failure),
@@ -69,13 +81,13 @@ class Build:
         self, running: subprocess.Popen[bytes], trace: Trace, check: Callable[[], None]
     ) -> tuple[Problem | None, bool]:
         """Until buildctl has ended: why it was stopped, if it was, and whether the cache export hung."""
-        pushed_at: float | None = None
+        alone_since: float | None = None
         while running.poll() is None:
             trace.read()
-            if trace.only_the_cache_is_left:
-                pushed_at = pushed_at or time.monotonic()
-                if time.monotonic() > pushed_at + self.plan.push_grace:
-                    process.say("the images are pushed; the cache export takes too long and is given up")
+            if trace.only_the_cache_is_left(push=bool(self.images)):
+                alone_since = alone_since or time.monotonic()
+                if time.monotonic() > alone_since + self.plan.push_grace:
+                    process.say("all but the cache export is done; it takes too long and is given up")
                     process.end(running)
                     return None, True
             try:
@@ -87,14 +99,37 @@ class Build:
         return None, False
 
     def _details(self, trace: Trace, *, hung: bool) -> Details:
-        error = f"not finished {self.plan.push_grace:.0f} s after the image was pushed" if hung else ""
+        error = trace.cache_export_error
+        if hung:
+            error = f"not finished {self.plan.push_grace:.0f} s after all else was done"
+        elif not error and trace.only_the_cache_is_left(push=bool(self.images)):
+            error = "not finished when the build was stopped"
         return Details(
             steps_total=len(trace.steps),
             steps_cached=sum(vertex.cached for vertex in trace.steps),
             imports=self.cache.looked_for,
             export_ref=self.cache.export,
-            export_error=error or trace.cache_export_error,
+            export_error=error,
         )
+
+
+def _stopped(check: Callable[[], None]) -> Problem | None:
+    """buildctl notices the end of its daemon sooner than rootlesskit does, which we watch."""
+    deadline = time.monotonic() + _DAEMON_SEEN_DEAD_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            check()
+        except Problem as problem:
+            return problem
+        time.sleep(_LOOK_EVERY_SECONDS)
+    return None
+
+
+def _ended(problem: Problem, details: Details, *, out_of_memory: bool) -> BuildResult:
+    reason, message = problem.reason, problem.message
+    if reason is Reason.DAEMON_DIED and out_of_memory:
+        reason, message = Reason.OUT_OF_MEMORY, "the kernel killed buildkitd for using more memory than the limit"
+    return BuildResult(essentials=Essentials(reason=reason, message=message), details=details)
 
 
 class _Output:

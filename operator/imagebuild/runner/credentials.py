@@ -40,13 +40,11 @@ def write(logins: Logins, directory: Path) -> None:
 
 def login(logins: Logins, host: str) -> str | None:
     """`user:password` for a registry host, or None."""
-    name = _DOCKER_HUB if host in _HUB_NAMES else host
-    entry = logins.get(name) or logins.get(f"https://{host}") or logins.get(f"https://{host}/v1/")
-    if entry is None:
-        return None
-    if "auth" in entry:
+    wanted = _host(_hub(host))
+    entry = next((entry for registry, entry in logins.items() if _host(registry) == wanted), {})
+    if entry.get("auth"):
         return base64.b64decode(entry["auth"]).decode()
-    return f"{entry.get('username', '')}:{entry.get('password', '')}"
+    return f"{entry['username']}:{entry.get('password', '')}" if entry.get("username") else None
 
 
 def _logins(secret: Mount) -> dict[str, Mapping[str, str]]:
@@ -68,7 +66,7 @@ def _logins(secret: Mount) -> dict[str, Mapping[str, str]]:
     try:
         document = json.loads((directory / key).read_text())
         auths = document if key == ".dockercfg" else document.get("auths", {})
-        found: dict[str, Mapping[str, str]] = {_hub(registry): dict(entry) for registry, entry in auths.items()}
+        found: dict[str, Mapping[str, str]] = {_hub(registry): _checked(entry) for registry, entry in auths.items()}
     except (ValueError, TypeError, AttributeError) as error:
         # never the content: it is a password
         raise Problem(
@@ -83,5 +81,18 @@ def _logins(secret: Mount) -> dict[str, Mapping[str, str]]:
     return found
 
 
+def _checked(entry: Mapping[str, object]) -> Mapping[str, str]:
+    """buildctl refuses the whole file for one entry that it cannot read, and says nothing of which."""
+    texts = {key: value for key, value in entry.items() if isinstance(value, str)}
+    if len(texts) != len(entry) or ":" not in base64.b64decode(texts.get("auth") or "Og==", validate=True).decode():
+        raise ValueError
+    return texts
+
+
 def _hub(registry: str) -> str:
     return _DOCKER_HUB if registry in _HUB_NAMES else registry
+
+
+def _host(registry: str) -> str:
+    """As BuildKit compares: without scheme and path."""
+    return registry.removeprefix("https://").removeprefix("http://").partition("/")[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,12 +20,21 @@ __all__ = ["Daemon", "cause", "configuration"]
 
 _START_SECONDS = 60.0
 _LOOK_EVERY_SECONDS = 0.02
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
+"""How a gRPC client opens a connection: the preface of HTTP/2 and an empty SETTINGS frame. A server answers at once."""
 _TAIL_LINES = 40
+_FULL = "no space left on device"
+_FULL_BYTES = 64 * 1024
+"""A disk with less than this left may have had no room for the log line either."""
 
 _NO_USER_NAMESPACES = "the node allows no user namespaces: set the sysctl user.max_user_namespaces"
 _SUB_IDS = "the sub-ids in /etc/sub{0}id do not fit the pod's user namespace, or new{0}idmap lacks its capability"
 _CAUSES = (
-    ("user.max_user_namespaces", _NO_USER_NAMESPACES),
+    ("max_user_namespaces needs to be set", _NO_USER_NAMESPACES),
+    (
+        "unprivileged_userns_clone needs to be set",
+        "the node allows no user namespaces: set the sysctl kernel.unprivileged_userns_clone",
+    ),
     ("fork/exec /proc/self/exe: no space left on device", _NO_USER_NAMESPACES),
     ("write to uid_map failed", _SUB_IDS.format("u")),
     ("write to gid_map failed", _SUB_IDS.format("g")),
@@ -38,7 +49,8 @@ _CAUSES = (
     ),
     ("failed to share mount point: /", "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor"),
     ("no cgroup mount found", "/sys/fs/cgroup is not mounted in the container"),
-    ("overlayfs", "the work volume cannot hold overlayfs"),
+    ("failed to mount overlay", "the work volume cannot hold overlayfs"),
+    ("does not support d_type", "the work volume cannot hold overlayfs: xfs needs ftype=1"),
 )
 
 
@@ -63,13 +75,22 @@ def configuration(registries: Iterable[Registry]) -> str:
 class Daemon:
     """A context manager: started on entry, ended on exit."""
 
-    def __init__(self, work: Path, env: Mapping[str, str], registries: Iterable[Registry], *, sandbox: bool) -> None:
+    def __init__(
+        self,
+        work: Path,
+        env: Mapping[str, str],
+        registries: Iterable[Registry],
+        *,
+        sandbox: bool,
+        patience: float = _START_SECONDS,
+    ) -> None:
         self._work, self._env = work, env
         self._socket = work / "run" / "buildkitd.sock"
         self._log = work / "report" / "buildkitd.log"
         self._config = work / "buildkitd.toml"
         self._config.write_text(configuration(registries))
-        self._sandbox = sandbox
+        self._sandbox, self._patience = sandbox, patience
+        self._client: socket.socket | None = None
         self.seconds = 0.0
 
     @property
@@ -85,6 +106,7 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         # no time to lose: its state goes with the pod, and a daemon asked to end waits for what still runs
         process.end(self._process, patience=0.0)
+        self._hang_up()
 
     def _argv(self) -> list[str]:
         return [
@@ -101,13 +123,13 @@ class Daemon:
         ]
 
     def wait(self, check: Callable[[], None]) -> None:
-        """Until it answers. It listens only when its worker is ready. Raises Problem, also what `check` raises."""
+        """Until it answers: it listens long before its worker is ready. Raises Problem, also what `check` raises."""
         while not self._answers():
             check()
             if self._process.poll() is not None:
                 raise self._not_started(f"it ended with exit code {self._process.returncode}")
-            if time.monotonic() > self._began + _START_SECONDS:
-                raise self._not_started(f"it did not answer within {_START_SECONDS:.0f} s")
+            if time.monotonic() > self._began + self._patience:
+                raise self._not_started(f"it did not answer within {self._patience:.0f} s")
             time.sleep(_LOOK_EVERY_SECONDS)
         self.seconds = time.monotonic() - self._began
 
@@ -119,12 +141,36 @@ class Daemon:
             raise Problem(Reason.DAEMON_DIED, f"buildkitd ended with exit code {code} in the middle of the build")
 
     def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(os.fsencode(self._socket)) == 0
+        """One connection, kept until the server says its first word."""
+        if self._client is None:
+            client = socket.socket(socket.AF_UNIX)
+            if client.connect_ex(os.fsencode(self._socket)) != 0:
+                client.close()
+                return False
+            client.setblocking(False)
+            self._client = client
+            with contextlib.suppress(OSError):
+                client.sendall(_HELLO)
+        try:
+            answered = bool(self._client.recv(1))
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            answered = False
+        self._hang_up()
+        return answered
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client = None
 
     def _not_started(self, what: str) -> Problem:
         log = self._print_log()
-        return Problem(Reason.DAEMON_NOT_STARTED, cause(log) or f"buildkitd: {what}: {_last_words(log)}")
+        found = cause(log)
+        if not found and (_FULL in log or shutil.disk_usage(self._work).free < _FULL_BYTES):
+            return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")
+        return Problem(Reason.DAEMON_NOT_STARTED, found or f"buildkitd: {what}: {_last_words(log)}")
 
     def _print_log(self) -> str:
         log = self._log.read_text(errors="replace")

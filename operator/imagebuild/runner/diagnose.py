@@ -6,7 +6,9 @@
 | the last `error:` line of buildctl     | what fails before any vertex is named nowhere else      |
 
 The text of a RUN step's error is BuildKit's own (`process … did not complete successfully: exit code: N`), but it
-quotes the command, so for RUN steps only that form counts, never a word in it.
+quotes the command, so for RUN steps only what follows it counts. Elsewhere names of files and images are in quotes;
+what is in quotes never counts either. What no row knows is the user's as long as BuildKit puts it down to a line of the
+Dockerfile: to try such a build again would only take longer to say the same.
 """
 
 from __future__ import annotations
@@ -20,68 +22,103 @@ from imagebuild.runner.trace import Vertex
 
 __all__ = ["Diagnosis", "diagnose", "last_error", "line_number"]
 
-_EXIT_CODE = re.compile(r"^process \".*\" did not complete successfully: exit code: (\d+)$", re.DOTALL)
+_PROCESS = re.compile(r"^process \".*\" did not complete successfully: (.*)$", re.DOTALL)
+_EXIT_CODE = re.compile(r"^exit code: (\d+)$")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NO_CONTAINER = "runc run failed:"
+_NO_PROGRAM = re.compile(r': exec: "|: chdir to cwd ')
+"""runc has made the container, and what the Dockerfile wants to run in it cannot be run."""
 _KILLED = 137
 _TAIL_LINES = 20
 
 _TABLE = (
-    (Reason.CACHE_LOST, ("could not fetch content descriptor", "httpReadSeeker")),
-    (Reason.DISK_FULL, ("no space left on device",)),
-    (Reason.TLS_FAILED, ("x509:", "tls: ")),
+    (Reason.STEP_FAILED, (r"^unable to find (user|group) ",)),
+    (
+        Reason.DAEMON_DIED,
+        (r"^failed to receive status: ", r"^listing workers for Build: ", r"code = Unavailable", r"buildkitd\.sock"),
+    ),
+    (
+        Reason.CACHE_LOST,
+        (r"could not fetch content descriptor .* from remote: not found", r"httpReadSeeker: .*not found"),
+    ),
     (
         Reason.FILE_NOT_FOUND,
         (
-            "failed to read dockerfile: open",
-            r"failed to (calculate checksum|compute cache key).*not found",
-            "lstat .*no such file",
+            r"^failed to read dockerfile: open",
+            r"failed to calculate checksum of ref \S+: \S*: not found$",
+            r"^lstat .*no such file or directory$",
+            r"invalid response status 4(04|10)$",
         ),
     ),
+    (Reason.DISK_FULL, (r"no space left on device", r"disk quota exceeded")),
+    (Reason.OUT_OF_MEMORY, (r"cannot allocate memory",)),
+    (Reason.SPEC_INVALID, (r"^failed to push .*: invalid reference format", r"^failed to parse target platform")),
     (
         Reason.DOCKERFILE_INVALID,
         (
-            "dockerfile parse error",
-            "target stage .* could not be found",
-            "failed to parse stage name",
-            "invalid reference format",
-            "base name .* should not be blank",
-            "circular dependency",
-            "file with no instructions",
-            "the Dockerfile cannot be empty",
-            "no build stage in current context",
+            r"^dockerfile parse error",
+            r"^target stage .* could not be found",
+            r"^failed to parse (stage name|platform)",
+            r"invalid reference format",
+            r"^base name .* should not be blank",
+            r"^circular dependency",
+            r"^file with no instructions",
+            r"^the Dockerfile cannot be empty",
+            r"^no build stage in current context",
+            r"^lint violation found",
+            r"^failed to load LLB: \S+ is not allowed",
+            r"^digest mismatch",
+        ),
+    ),
+    (Reason.TLS_FAILED, (r"x509:", r"tls: ", r"server gave HTTP response to HTTPS client")),
+    (Reason.REVISION_NOT_FOUND, (r"repository does not contain ref",)),
+    (
+        Reason.SOURCE_UNAUTHORIZED,
+        (r"git stderr:.*(repository '.*' not found|could not read Username|Authentication failed)",),
+    ),
+    (
+        # before the credentials: a token server may be away, too
+        Reason.REGISTRY_UNAVAILABLE,
+        (
+            r"429 Too Many",
+            r"toomanyrequests",
+            r": 5\d\d [A-Z][a-z]+",
+            r"invalid response status (429|5\d\d)$",
+            r"i/o timeout",
+            r"connection refused",
+            r"connection reset",
+            r"no such host",
+            r"deadline exceeded",
+            r"TLS handshake timeout",
+            r"network is unreachable",
+            r"no route to host",
+            r"server misbehaving",
+            r"unexpected EOF",
+            r"git stderr:.*(unable to access|Could not resolve host)",
         ),
     ),
     (
         Reason.REGISTRY_UNAUTHORIZED,
         (
-            "401 Unauthorized",
-            "failed to authorize",
+            r"401 Unauthorized",
+            r"failed to authorize",
             r"failed to fetch (oauth|anonymous) token",
-            "authorization failed",
-            "authentication required",
-            "no basic auth credentials",
+            r"authorization failed",
+            r"authentication required",
+            r"no basic auth credentials",
         ),
     ),
-    (Reason.REGISTRY_DENIED, ("403 Forbidden", r"\bdenied\b", "insufficient_scope")),
     (
-        Reason.REGISTRY_UNAVAILABLE,
+        Reason.REGISTRY_DENIED,
         (
-            "429 Too Many",
-            "toomanyrequests",
-            r"\b5\d\d [A-Z][a-z]+",
-            "i/o timeout",
-            "connection refused",
-            "connection reset",
-            "no such host",
-            "deadline exceeded",
-            "TLS handshake timeout",
-            "network is unreachable",
-            "no route to host",
-            "server misbehaving",
-            "unexpected EOF",
+            r"403 Forbidden",
+            r"\bdenied\b",
+            r"insufficient_scope",
+            # many registries do not make a repository by a push to it
+            r"^failed to push .*(NAME_UNKNOWN|name unknown|not known to registry|: not found$|404 Not Found)",
         ),
     ),
-    (Reason.IMAGE_NOT_FOUND, (": not found$", "manifest unknown", "NAME_UNKNOWN", "name unknown")),
-    (Reason.DAEMON_DIED, ("code = Unavailable", "failed to receive status")),
+    (Reason.IMAGE_NOT_FOUND, (r": not found$", r"manifest unknown", r"NAME_UNKNOWN", r"name unknown")),
 )
 
 
@@ -92,31 +129,45 @@ class Diagnosis:
     failure: Failure
 
 
-def diagnose(vertex: Vertex | None, error: str, line: int | None, *, out_of_memory: bool) -> Diagnosis:
-    """`error` and `line` are what buildctl said at its end; `out_of_memory`: the kernel killed a process for it."""
+def diagnose(vertex: Vertex | None, error: str, line: int | None, *, imported: bool, out_of_memory: bool) -> Diagnosis:
+    """`error` and `line` are what buildctl said at its end, `imported`: with a cache; `out_of_memory`: the kernel
+    killed a process for it."""
     cause = vertex.error if vertex is not None else error
-    ended = _EXIT_CODE.match(cause)
-    code = int(ended[1]) if ended else None
+    process = _PROCESS.match(cause)
+    ended = _EXIT_CODE.match(process[1]) if process else None
+    if vertex is not None and ended:
+        reason, message = _step(vertex, int(ended[1]), out_of_memory=out_of_memory)
+    else:
+        reason = _reason(process[1] if process else cause, vertex, line, imported=imported)
+        message = _short(process[1] if process else cause) or "BuildKit gave no reason"
     failure = Failure(
         step=vertex.name if vertex is not None else None,
         line=line,
-        exit_code=code,
+        exit_code=int(ended[1]) if ended else None,
         log_tail="\n".join(list(vertex.log)[-_TAIL_LINES:]) if vertex is not None else "",
     )
-    if vertex is not None and code is not None:
-        reason, message = _step(vertex, code, out_of_memory=out_of_memory)
-    else:
-        reason = next((reason for reason, signs in _TABLE if _matches(cause, signs)), Reason.UNKNOWN)
-        message = _short(cause) or "BuildKit gave no reason"
     return Diagnosis(reason=reason, message=message, failure=failure)
 
 
 def _step(vertex: Vertex, code: int, *, out_of_memory: bool) -> tuple[Reason, str]:
-    if vertex.head.startswith("runc run failed:"):
-        return Reason.CONTAINER_FAILED, f"{vertex.name}: {vertex.head.strip()}"
+    if vertex.head.startswith(_NO_CONTAINER):
+        users = _NO_PROGRAM.search(vertex.head)
+        return Reason.STEP_FAILED if users else Reason.CONTAINER_FAILED, f"{vertex.name}: {vertex.head.strip()}"
     if code == _KILLED and out_of_memory:
         return Reason.OUT_OF_MEMORY, f"{vertex.name}: the kernel killed it for using more memory than the limit"
     return Reason.STEP_FAILED, f"{vertex.name}: exit code {code}"
+
+
+def _reason(cause: str, vertex: Vertex | None, line: int | None, *, imported: bool) -> Reason:
+    step = vertex is not None and vertex.step
+    unfit = {Reason.CACHE_LOST} if not imported else set()
+    if step:
+        unfit.add(Reason.IMAGE_NOT_FOUND)  # of a step it is a secret or the like that is "not found"
+    words = _QUOTED.sub('""', cause)
+    found = (reason for reason, signs in _TABLE if reason not in unfit and _matches(words, signs))
+    if step:
+        return next(found, Reason.STEP_FAILED)
+    return next(found, Reason.DOCKERFILE_INVALID if vertex is None and line is not None else Reason.UNKNOWN)
 
 
 def last_error(lines: list[str]) -> str:

@@ -27,10 +27,15 @@ _SETTINGS = {
     "core.hooksPath": "/dev/null",
     "advice.detachedHead": "false",
     "gc.auto": "0",
+    # less than a byte a second for a minute is a server that hangs
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "60",
 }
 _LOOK_EVERY_SECONDS = 0.02
+_FULL_BYTES = 64 * 1024
 
 _ANSWERS = (
+    (Reason.DISK_FULL, r"No space left on device|Out of diskspace"),
     (
         Reason.REVISION_NOT_FOUND,
         r"couldn't find remote ref|invalid refspec|not our ref|unadvertised object|no such remote ref",
@@ -162,5 +167,7 @@ class _Repository:
 
     def _problem(self, said: str) -> Problem:
         reason = next((reason for reason, sign in _ANSWERS if re.search(sign, said)), Reason.SOURCE_UNAVAILABLE)
+        if shutil.disk_usage(self._cwd).free < _FULL_BYTES:
+            reason = Reason.DISK_FULL  # git does not always say so
         last = next((line for line in reversed(said.splitlines()) if line.strip()), "git said nothing")
         return Problem(reason, f"{self._source.url}: {last.removeprefix('fatal: ')}")

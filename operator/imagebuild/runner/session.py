@@ -108,6 +108,8 @@ def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
         directory.mkdir(exist_ok=True)
         (directory / "Dockerfile").write_text(plan.dockerfile.inline)
         return directory, "Dockerfile"
+    if plan.git is None and plan.directory is None:
+        raise Problem(Reason.SPEC_INVALID, "there is nothing to build: give a source, or dockerfile.inline")
     path = plan.dockerfile.path
     wanted = (context / path).resolve()
     if not wanted.is_relative_to(context.resolve()) or not wanted.is_file():

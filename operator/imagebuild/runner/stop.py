@@ -27,6 +27,8 @@ class Stop:
     def watch(self) -> None:
         """Call before any other thread is started: they inherit the blocked signal."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        # with Python's own handler a RUN step could interrupt us; without one the kernel keeps it off a first process
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         for target in (self._wait_for_term, self._follow_file):
             threading.Thread(target=target, daemon=True).start()
 

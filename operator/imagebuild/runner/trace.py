@@ -6,6 +6,7 @@ Causes are taken from here and never from the log: a RUN step can print anything
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections import deque
@@ -21,6 +22,7 @@ _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.
 _LOG_LINES = 30
 _LOG_HEAD = 400
 _EXPORT, _CACHE_EXPORT = "exporting to ", "exporting cache to "
+_CANCELLED = "context canceled"
 
 
 @dataclass(slots=True)
@@ -46,8 +48,7 @@ class Trace:
     def __init__(self, file: Path) -> None:
         self._file, self._offset, self._rest = file, 0, b""
         self._vertices: dict[str, Vertex] = {}
-        self.pushed_digest: str | None = None
-        """Of the last manifest whose push was completed."""
+        self._manifest: str | None = None
 
     def read(self) -> None:
         """Takes in what was written since the last time."""
@@ -79,37 +80,45 @@ class Trace:
         return next((vertex.error for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)), "")
 
     @property
-    def only_the_cache_is_left(self) -> bool:
-        """The images are pushed, and the export of the cache still goes on."""
+    def pushed(self) -> str | None:
+        """The digest, once every image is pushed.
+
+        A manifest that was refused is "completed" as well, and the image's vertex completes a first time before its
+        push begins: only both together say that all is well.
+        """
         images = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_EXPORT)]
+        done = bool(images) and all(vertex.completed and not vertex.error for vertex in images)
+        return self._manifest if done else None
+
+    def only_the_cache_is_left(self, *, push: bool) -> bool:
+        """All else is done, the push too where there is one, and the export of the cache still goes on."""
         caches = [vertex for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)]
-        pushed = bool(images) and all(vertex.completed and not vertex.error for vertex in images)
-        return pushed and any(vertex.started and not vertex.completed for vertex in caches)
+        done = self.pushed is not None or not push
+        return done and any(vertex.started and not vertex.completed for vertex in caches)
 
     def _take(self, line: bytes) -> None:
-        try:
+        """A line that makes no sense is left out: what it would have told is worth less than the build."""
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):
             document = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(document, dict):
-            return
-        for entry in document.get("vertexes") or ():
-            self._take_vertex(entry)
-        for entry in document.get("statuses") or ():
-            self._take_status(entry)
-        for entry in document.get("logs") or ():
-            self._take_log(entry)
+            for entry in document.get("vertexes") or ():
+                self._take_vertex(entry)
+            for entry in document.get("statuses") or ():
+                self._take_status(entry)
+            for entry in document.get("logs") or ():
+                self._take_log(entry)
 
     def _take_vertex(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.setdefault(entry["digest"], Vertex(entry.get("name", "")))
         vertex.cached = vertex.cached or bool(entry.get("cached"))
         vertex.started = vertex.started or "started" in entry
         vertex.completed = "completed" in entry
-        vertex.error = entry.get("error", "") or vertex.error
+        if not vertex.error or _CANCELLED in vertex.error:
+            # reported again after the build was given up, a vertex that had failed is "cancelled" too
+            vertex.error = entry.get("error", "") or vertex.error
 
     def _take_status(self, entry: dict[str, Any]) -> None:
         if "completed" in entry and (found := _PUSHED.match(entry.get("id", ""))):
-            self.pushed_digest = found[2]
+            self._manifest = found[2]
 
     def _take_log(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.get(entry.get("vertex", ""))
@@ -124,4 +133,4 @@ class Trace:
 
 def _to_blame(vertex: Vertex) -> bool:
     cache = vertex.name.startswith(("importing cache", _CACHE_EXPORT))
-    return bool(vertex.error) and not cache and "context canceled" not in vertex.error
+    return bool(vertex.error) and not cache and _CANCELLED not in vertex.error

@@ -1,0 +1,124 @@
+"""buildkitd's start and end as the runner sees them: ready, silent, dead, and what a full disk looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from imagebuild.contract.plan import Dockerfile, GitSource, Output, Plan
+from imagebuild.contract.reasons import Reason
+from imagebuild.runner.daemon import Daemon
+from imagebuild.runner.problem import Problem
+from runner.pod import FAILED, PUSHED, SUCCESS, Pod
+
+INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
+OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+"""What root may in a pod's place, everybody may in a user namespace."""
+
+
+@pytest.fixture
+def daemon(pod: Pod) -> Daemon:
+    (pod.work / "run").mkdir()
+    (pod.work / "report").mkdir()
+    env = {"PATH": f"{pod.bin}:{os.environ['PATH']}"}
+    return Daemon(pod.work, env, (), sandbox=False, patience=2.0)
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_daemon_that_listens_and_never_answers_is_not_ready(pod: Pod, daemon: Daemon) -> None:
+    """buildkitd listens before its worker is ready, or known to be impossible."""
+    pod.behave(daemon_silent=True)
+    with daemon, pytest.raises(Problem, match="did not answer within 2 s") as raised:
+        daemon.wait(nothing)
+    assert raised.value.reason is Reason.DAEMON_NOT_STARTED
+
+
+def test_a_daemon_that_listens_and_then_finds_no_way_to_work_has_not_started(pod: Pod) -> None:
+    words = "buildkitd: no cgroup mount found in mountinfo"
+    pod.behave(daemon_silent=True, daemon_lives=0.3, daemon_last_words=words)
+    found, log, _ = pod.run(INLINE)
+    assert found.essentials.reason is Reason.DAEMON_NOT_STARTED
+    assert "/sys/fs/cgroup is not mounted" in found.essentials.message
+    assert words in log
+
+
+def test_a_daemon_that_has_no_room_is_a_full_disk(pod: Pod) -> None:
+    pod.behave(daemon_says="buildkitd: mkdir /work/buildkit: no space left on device", calls=[SUCCESS])
+    found, _, _ = pod.run(INLINE)
+    assert found.essentials.reason is Reason.DISK_FULL
+
+
+def test_a_start_is_given_up_when_the_build_is_stopped(pod: Pod) -> None:
+    pod.behave(daemon_silent=True)
+    running = pod.start(INLINE)
+    pod.wait_for("buildkitd")
+    pod.stop_file.write_text("Cancelled")
+    found, _, _ = pod.end(running)
+    assert found.essentials.reason is Reason.CANCELLED
+
+
+def test_a_daemon_that_dies_is_to_blame_for_what_buildctl_says_then(pod: Pod) -> None:
+    """buildctl notices it first."""
+    lost = "error: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"
+    pod.behave(daemon_lives=0.6, calls=[{"sleep": 0.5, "output": lost, "code": 1}])
+    found, log, _ = pod.run(INLINE)
+    assert found.essentials.reason is Reason.DAEMON_DIED
+    assert "in the middle of the build" in found.essentials.message
+    assert "the daemon has died" in log
+
+
+def test_a_step_that_fails_is_its_own_fault_while_the_daemon_lives(pod: Pod) -> None:
+    pod.behave(calls=[FAILED])
+    found, _, _ = pod.run(INLINE)
+    assert found.essentials.reason is Reason.STEP_FAILED
+
+
+def test_images_that_are_pushed_count_when_the_daemon_dies_while_it_writes_the_cache(pod: Pod) -> None:
+    pod.behave(daemon_lives=1.5, calls=[{"trace": PUSHED, "sleep": 30}])
+    found, _, code = pod.run(INLINE)
+    assert (found.essentials.reason, code) == (Reason.BUILT, 0)
+
+
+def test_a_git_server_that_hangs_does_not_hold_up_the_end_of_a_pod_whose_daemon_does_not_start(
+    pod: Pod, silent_server: str
+) -> None:
+    pod.behave(daemon_says="something new")
+    found, _, _ = pod.run(Plan(git=GitSource(url=f"http://{silent_server}/a.git")))
+    assert found.essentials.reason is Reason.DAEMON_NOT_STARTED
+
+
+def test_a_git_server_that_hangs_is_left_when_the_build_is_stopped(pod: Pod, silent_server: str) -> None:
+    running = pod.start(Plan(git=GitSource(url=f"http://{silent_server}/a.git")))
+    pod.wait_for("buildkitd")
+    pod.stop_file.write_text("TimedOut")
+    found, _, _ = pod.end(running)
+    assert found.essentials.reason is Reason.TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("kib", "files"),
+    [
+        pytest.param(8, 60, id="before anything starts"),
+        pytest.param(300, 60, id="while git writes"),
+    ],
+)
+def test_a_full_disk_is_named(pod: Pod, git_repository: Path, git_server: str, kib: int, files: int) -> None:
+    url = f"{git_server}/{git_repository.name}"
+    mounted = f'mount -t tmpfs -o size={kib}k,nr_inodes={files} tmpfs {pod.work} && exec "$@"'
+    running = pod.start(Plan(git=GitSource(url=url, branch="main")), *OWN_MOUNTS, mounted, "sh")
+    found, log, code = pod.end(running)
+    assert (found.essentials.reason, code) == (Reason.DISK_FULL, 1), log
+
+
+def test_the_daemon_gets_the_registries_and_nothing_of_the_pods_environment(pod: Pod) -> None:
+    pod.run(INLINE)
+    (call,) = pod.seen("buildkitd")
+    assert "PLANTED" not in json.dumps(call)
+    assert call["env"]["USER"] == "user", "as root it would take its rootful paths"
+    assert "--oci-worker-no-process-sandbox" in call["argv"]

@@ -1,0 +1,153 @@
+"""Names of images as host and repository; and an answer of a registry, whatever it is, as one word within the limit."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from imagebuild.contract.plan import Registry
+from imagebuild.contract.result import LookUp
+from imagebuild.runner.registry import Registries, split
+
+
+@pytest.mark.parametrize(
+    ("image", "host", "repository"),
+    [
+        ("r.io/shop/app", "r.io", "shop/app"),
+        ("r.io:5000/app", "r.io:5000", "app"),
+        ("localhost/app", "localhost", "app"),
+        ("localhost:5000/a/b/c", "localhost:5000", "a/b/c"),
+        ("127.0.0.1:5000/app", "127.0.0.1:5000", "app"),
+        ("docker.io/busybox", "docker.io", "library/busybox"),
+        ("docker.io/shop/app", "docker.io", "shop/app"),
+        ("shop/app", "docker.io", "shop/app"),
+        ("busybox", "docker.io", "library/busybox"),
+    ],
+)
+def test_a_name_is_split_by_dockers_rules(image: str, host: str, repository: str) -> None:
+    assert split(image) == (host, repository)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """The first word of the repository says what is wrong with this registry."""
+
+    tokens: list[str]
+
+    def do_HEAD(self) -> None:
+        word = self.path.split("/")[2]
+        server = f"http://{self.headers['Host']}"
+        match word:
+            case "not-http":
+                self.wfile.write(b"220 mail.example.com ESMTP\r\n\r\n")
+            case "code":
+                self._say(int(self.path.split("/")[3]))
+            case "basic-redirect" if self.headers["Authorization"]:
+                self._say(307, Location=f"{server.replace('127.0.0.1', 'localhost')}/v2/seen/x")
+            case "basic-redirect":
+                self._say(401, WWW_Authenticate='Basic realm="x"')
+            case "no-challenge":
+                self._say(401)
+            case "no-realm":
+                self._say(401, WWW_Authenticate='Bearer service="s"')
+            case "file-realm":
+                self._say(401, WWW_Authenticate='Bearer realm="file:///etc/passwd"')
+            case _:
+                self._say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/v2/seen/"):
+            self.tokens.append(self.headers["Authorization"] or "")
+        body = {"no-token": b"{}", "list-token": b"[]", "odd-token": b'{"token": 7}'}.get(
+            self.path.split("/")[1].partition("?")[0], b"<html>"
+        )
+        self._say(200, body)
+
+    def _say(self, code: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def odd() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Odd,), {"tokens": []}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def look_up(port: int, repository: str, seconds: float = 60) -> LookUp:
+    host = f"127.0.0.1:{port}"
+    auth = base64.b64encode(b"user:hunter2").decode()
+    return Registries({host: Registry(host=host, http=True)}, {host: {"auth": auth}}, None, seconds).look_up(
+        f"{host}/{repository}", "tag"
+    )
+
+
+@pytest.mark.parametrize(
+    ("repository", "answer"),
+    [
+        pytest.param("code/200", LookUp.FOUND, id="there"),
+        pytest.param("code/404", LookUp.NOT_FOUND, id="not there"),
+        pytest.param("code/403", LookUp.UNAUTHORIZED, id="forbidden"),
+        pytest.param("code/429", LookUp.ERROR, id="too many requests"),
+        pytest.param("code/500", LookUp.ERROR, id="a fault of the server"),
+        pytest.param("not-http", LookUp.ERROR, id="not HTTP at all"),
+        pytest.param("no-challenge", LookUp.UNAUTHORIZED, id="a refusal without a challenge"),
+        pytest.param("no-realm", LookUp.ERROR, id="a challenge without a realm"),
+        pytest.param("file-realm", LookUp.ERROR, id="a challenge that leads to a file"),
+        pytest.param("no-token", LookUp.ERROR, id="a token server without a token"),
+        pytest.param("list-token", LookUp.ERROR, id="a token server with a list"),
+        pytest.param("odd-token", LookUp.ERROR, id="a token that is no text"),
+        pytest.param("html-token", LookUp.ERROR, id="a token server with a web page"),
+    ],
+)
+def test_every_answer_is_one_word(odd: ThreadingHTTPServer, repository: str, answer: LookUp) -> None:
+    assert look_up(odd.server_port, repository) is answer
+
+
+def test_a_password_does_not_follow_a_redirect_to_another_host(odd: ThreadingHTTPServer) -> None:
+    assert look_up(odd.server_port, "basic-redirect") is LookUp.FOUND
+    handler: Any = odd.RequestHandlerClass
+    assert handler.tokens == [""]
+
+
+def test_a_registry_that_never_answers_takes_no_longer_than_the_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert look_up(silent.getsockname()[1], "any", 0.3) is LookUp.TIMEOUT
+
+
+def test_a_registry_that_drips_takes_no_longer_than_the_limit_either() -> None:
+    """Each read is in time, all of them together are not."""
+    stop = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        client, _ = server.accept()
+        with client:
+            client.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not stop.wait(0.05):
+                client.sendall(b"X-Wait: 1\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        try:
+            assert look_up(server.getsockname()[1], "any", 0.3) is LookUp.TIMEOUT
+        finally:
+            stop.set()
+            thread.join()
