@@ -15,15 +15,19 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
 
 SLOW = "FROM busybox:1.37\nRUN sleep 6\n"
 KILL = """
-import os, pathlib, signal
-for process in pathlib.Path("/proc").glob("[0-9]*"):
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\\0")
-    except OSError:
-        continue
-    if b"imagebuild.controller" in words:
-        os.kill(int(process.name), signal.SIGKILL)
-        print("killed", process.name)
+import os, pathlib, signal, time
+killed = []
+while not killed:  # it may just be starting
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\\0")
+        except OSError:
+            continue
+        if b"imagebuild.controller" in words:
+            os.kill(int(process.name), signal.SIGKILL)
+            killed.append(process.name)
+    time.sleep(0.2)
+print("killed", *killed)
 """
 
 
