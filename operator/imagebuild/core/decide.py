@@ -104,7 +104,17 @@ def _new_run(build: ImageBuild, run: Run, own: Iterable[Observation], context: C
     for old in own:
         if old.live and old.run < run.number:
             return Nothing() if old.stopping else Stop(pod=old, reason=Reason.SUPERSEDED)
-    return _same_run(build, report.begin(build.status, run, context.now), run, own, context)
+    return _same_run(build, report.begin(_with_last_words(build.status, own), run, context.now), run, own, context)
+
+
+def _with_last_words(status: ImageBuildStatus, own: Iterable[Observation]) -> ImageBuildStatus:
+    """The old run's status with what its pod said at its end, if nobody has written that yet: what is pushed counts."""
+    for seen in own:
+        if seen.uid == status.pod_uid and not seen.live and not (status.phase and status.phase.terminal):
+            if seen.reason is Reason.BUILT and seen.result is not None:
+                return report.succeeded(status, seen, seen.result)
+            return report.failed(status, seen.reason, seen.message, seen)
+    return status
 
 
 def _same_run(
