@@ -68,7 +68,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    wake_at: datetime | None = None
+    """Events will tell when there is something to do."""
 
 
 Decision = Report | Queue | Create | Stop | Confirm | Nothing
