@@ -87,12 +87,12 @@ def test_without_a_slot_a_build_says_that_it_is_queued_and_since_when() -> None:
     assert told(world.status) == (PENDING, Reason.STARTING)
 
 
-@pytest.mark.parametrize("fields", [{"suspend": True}, {"source": {"git": {"url": "https://a/b", "lfs": True}}}])
+@pytest.mark.parametrize("fields", [{"pause": True}, {"source": {"git": {"url": "https://a/b", "lfs": True}}}])
 def test_a_field_of_a_newer_version_is_waited_with_and_named(fields: dict[str, Any]) -> None:
     world = World({**make.SPEC, **fields})
     assert told(world.settle()) == (PENDING, Reason.OPERATOR_TOO_OLD)
     assert world.status.message in (
-        "unknown to this operator: spec.suspend",
+        "unknown to this operator: spec.pause",
         "unknown to this operator: spec.source.git.lfs",
     )
     assert world.created == []

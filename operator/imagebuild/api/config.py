@@ -48,6 +48,10 @@ class Limits(ConfigModel):
     """Build pods at once in the cluster."""
     running_per_namespace: Annotated[int, Field(ge=1)] = 20
     """Build pods at once in one namespace."""
+    queued: Annotated[int, Field(ge=1)] = 20_000
+    """Builds that wait for their turn in the cluster; one more ends with QueueFull."""
+    queued_per_namespace: Annotated[int, Field(ge=1)] = 10_000
+    """Builds that wait for their turn in one namespace."""
 
 
 class PodDefaults(ConfigModel):
@@ -60,8 +64,27 @@ class PodDefaults(ConfigModel):
 
 
 class TimeoutDefaults(ConfigModel):
+    queue: TimeSpan = "24h"
+    """How long a run may wait for its turn."""
+    start: TimeSpan = "1h"
+    """How long a run that has its turn may wait for what is missing."""
     build: TimeSpan = "1h"
     """From the pod's start on its node."""
+    silence: TimeSpan | None = None
+    """How long a build may go on without a word or any progress. Default: no limit."""
+    slot: TimeSpan = "2m"
+    """How long a pod that cannot start keeps its slot; after that it goes on waiting, and the next build may start."""
+
+
+class Retention(ConfigModel):
+    """Which pods stay after their build has ended, so that their logs can be read. The ImageBuilds themselves stay."""
+
+    age: TimeSpan = "24h"
+    """A pod that ended longer ago is deleted."""
+    per_build: Annotated[int, Field(ge=0)] = 3
+    """Pods of one ImageBuild, the newest ones."""
+    per_namespace: Annotated[int, Field(ge=0)] = 200
+    """Pods of all ImageBuilds of a namespace, the newest ones."""
 
 
 class NamespacePolicy(ConfigModel):
@@ -94,3 +117,7 @@ class OperatorConfig(ConfigModel):
     """Where the ImageBuild says nothing else."""
     retry_limit: Annotated[int, Field(ge=0, le=10)] = 3
     """Attempts after the first one that a fault of the infrastructure is given."""
+    retention: Retention = Retention()
+    """How long pods of finished builds stay."""
+    hold: bool = False
+    """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

@@ -33,6 +33,17 @@ ANNOTATION_REBUILD_AT = f"{GROUP}/rebuild-at"
 """On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it starts a new run. On build pods:
 the time that asked for their run."""
 
+ANNOTATION_CANCEL = f"{GROUP}/cancel"
+"""On ImageBuilds, set by users: the number of the run to cancel. Any other number than the current run's does nothing,
+so that a tool which puts it back, or never removes it, cancels nothing twice."""
+ANNOTATION_DONE_AT = f"{GROUP}/done-at"
+"""On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it marks the inputs as they are now
+as done, without building them: for clusters that were restored."""
+ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"
+"""On build pods: over all that the pod was made from, so that a correction of the spec can replace one that waits."""
+ANNOTATION_GENERATION = f"{GROUP}/generation"
+"""On build pods: the generation of the ImageBuild that the pod was made from."""
+
 _LABEL_VALUE_MAX = 63
 _HASH_LENGTH = 10
 

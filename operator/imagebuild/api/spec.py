@@ -7,12 +7,13 @@ git and what is in the cluster stay equal; the defaults are in the descriptions 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.model import Duration, Model, ObjectName, Quantity, RelativePath, rules, text
-from imagebuild.contract.plan import CacheExport, CacheImport
+from imagebuild.contract.plan import CacheExport, CacheImport, IfExists
 
 INPUTS = ("source", "dockerfile", "args", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
@@ -137,6 +138,9 @@ class Output(Model):
     """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be) and {run}."""
     discard: bool | None = None
     """Build and keep nothing."""
+    if_exists: IfExists | None = None
+    """What to do where the images exist already. Overwrite (the default): build and push. Reuse: build nothing if all
+    of them were built from the same inputs and commit. Fail: build nothing, and fail, if one of them exists."""
 
 
 class BranchCache(Model):
@@ -172,13 +176,44 @@ class Resources(Model):
 
 
 class PodSettings(Model):
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]] | None, Field(max_length=16)] = None
+    """Labels that the node of the build must have."""
     resources: Resources | None = None
     """Of the build container; what is not given comes from the operator's configuration."""
 
 
 class Timeouts(Model):
+    queue: Duration | None = None
+    """How long a run may wait for its turn. Default: the operator's, 24h."""
+    start: Duration | None = None
+    """How long a run that has its turn may wait for what is missing: a node, a Secret, quota. Default: the operator's,
+    1h."""
     build: Duration | None = None
     """From the pod's start on its node. Default: the operator's, 1h."""
+    silence: Duration | None = None
+    """How long a build may go on without a word or any progress, as a RUN step does that hangs. Default: the
+    operator's, which is no limit."""
+
+
+class Policy(StrEnum):
+    PARALLEL = "Parallel"
+    SERIAL = "Serial"
+    LATEST = "Latest"
+
+
+class Concurrency(Model):
+    """Builds of one group, such as those of one branch, and how they share it."""
+
+    group: Annotated[str, text(128)]
+    """Any word; builds of the same namespace with the same word are a group."""
+    policy: Policy | None = None
+    """Latest (the default): one at a time, and what a newer one has overtaken is not built any more. Serial: one at a
+    time, all of them. Parallel: no rule."""
+    order: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    """Which of two builds is the newer one, such as the number of a pipeline. Give it to all of a group or to none.
+    Default: when their runs were queued."""
+    cancel_running: bool | None = None
+    """With Latest: stop an older build of the group that is under way, too, unless it has pushed already."""
 
 
 class ImageBuildSpec(Model):
@@ -208,4 +243,13 @@ class ImageBuildSpec(Model):
     pod: PodSettings | None = None
     """Of the pod that builds."""
     timeouts: Timeouts | None = None
-    """How long a build may take."""
+    """How long a build may wait and take."""
+    retry_limit: Annotated[int | None, Field(ge=0, le=10)] = None
+    """How often a run is tried again after a fault of the infrastructure. Default: the operator's, 3."""
+    ttl_after_finished: Duration | None = None
+    """Delete this ImageBuild so long after its run has ended. One that Argo CD or Flux keeps is never deleted: they
+    would create it again. Default: never."""
+    suspend: bool | None = None
+    """Start nothing, and stop what runs, until it is false again. A run that was stopped starts over then."""
+    concurrency: Concurrency | None = None
+    """Builds that must not run side by side."""

@@ -14,12 +14,14 @@ from enum import StrEnum
 from imagebuild.contract.codec import DecodeError, decode, encode
 
 __all__ = [
+    "INPUTS_ANNOTATION",
     "LIMIT",
     "BranchCache",
     "CacheExport",
     "CacheImport",
     "Dockerfile",
     "GitSource",
+    "IfExists",
     "Mount",
     "Output",
     "Plan",
@@ -31,6 +33,10 @@ __all__ = [
 
 LIMIT = 128 * 1024
 """Bytes. All annotations of an object together may take 256 KiB; half of that is left to others."""
+
+
+INPUTS_ANNOTATION = "imagebuild.dev/inputs"
+"""Of pushed manifests: what they were built from. `ifExists: Reuse` looks for it."""
 
 
 class PlanTooLargeError(ValueError):
@@ -48,6 +54,12 @@ class CacheExport(StrEnum):
     ALWAYS = "Always"
     BASE_ONLY = "BaseOnly"
     NEVER = "Never"
+
+
+class IfExists(StrEnum):
+    OVERWRITE = "Overwrite"
+    REUSE = "Reuse"
+    FAIL = "Fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,9 @@ class Output:
     """Images to push, with {commit}, {shortCommit} and {branch} still open. No images: build and keep nothing."""
 
     images: tuple[str, ...] = ()
+    if_exists: IfExists = IfExists.OVERWRITE
+    inputs: str = ""
+    """Hash of the build inputs. With the commit it makes the annotation by which Reuse knows an image again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +145,8 @@ class Plan:
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False
     """BuildKit gives each RUN step its own PID namespace and /proc; needs an unmasked /proc in the pod."""
+    silence: float | None = None
+    """Seconds without a word or a change in BuildKit's trace after which the build is given up. None: never."""
     push_grace: float = 120.0
     """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
 

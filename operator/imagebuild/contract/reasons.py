@@ -35,21 +35,28 @@ class Reason(StrEnum):
     STARTING = "Starting"
     BUILDING = "Building"
     BUILT = "Built"
+    ALREADY_BUILT = "AlreadyBuilt"
+    MARKED_DONE = "MarkedDone"
     # the user's
     DOCKERFILE_INVALID = "DockerfileInvalid"
     STEP_FAILED = "StepFailed"
     FILE_NOT_FOUND = "FileNotFound"
     REVISION_NOT_FOUND = "RevisionNotFound"
+    COMMIT_GONE = "CommitGone"
     SPEC_INVALID = "SpecInvalid"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
     REGISTRY_DENIED = "RegistryDenied"
+    REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
+    IMAGE_EXISTS = "ImageExists"
     # waiting
+    SUSPENDED = "Suspended"
+    HELD = "Held"
     RETRYING = "Retrying"
     SECRET_MISSING = "SecretMissing"
     CONFIG_MAP_MISSING = "ConfigMapMissing"
@@ -59,9 +66,13 @@ class Reason(StrEnum):
     PROFILE_MISSING = "SeccompProfileMissing"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
     OPERATOR_TOO_OLD = "OperatorTooOld"
+    CLUSTER_UNAVAILABLE = "ClusterUnavailable"
     # infrastructure
     POD_LOST = "PodLost"
     EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    NODE_LOST = "NodeLost"
+    STEP_OUT_OF_MEMORY = "StepOutOfMemory"
     OUT_OF_MEMORY = "OutOfMemory"
     DISK_FULL = "DiskFull"
     DAEMON_NOT_STARTED = "DaemonNotStarted"
@@ -69,11 +80,16 @@ class Reason(StrEnum):
     CONTAINER_FAILED = "ContainerFailed"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    REGISTRY_BUSY = "RegistryBusy"
     CACHE_LOST = "CacheLost"
     RUNNER_FAILED = "RunnerFailed"
     UNKNOWN = "Unknown"
     # stopped
     TIMED_OUT = "TimedOut"
+    SILENT = "Silent"
+    QUEUE_TIMED_OUT = "QueueTimedOut"
+    START_TIMED_OUT = "StartTimedOut"
+    QUEUE_FULL = "QueueFull"
     CANCELLED = "Cancelled"
     SUPERSEDED = "Superseded"
     STOPPED = "Stopped"
@@ -106,6 +122,8 @@ TABLE: dict[Reason, Row] = {
     Reason.STARTING: Row(Fault.WAITING, "The build pod is being started."),
     Reason.BUILDING: Row(Fault.NONE, "The build pod runs."),
     Reason.BUILT: Row(Fault.NONE, "The build succeeded."),
+    Reason.ALREADY_BUILT: Row(Fault.NONE, "The registry has these images already, built from the same inputs."),
+    Reason.MARKED_DONE: Row(Fault.NONE, "Somebody marked these inputs as done; nothing was built."),
     Reason.DOCKERFILE_INVALID: Row(
         Fault.USER, "BuildKit cannot read the Dockerfile.", "Correct the line named in the message."
     ),
@@ -120,6 +138,11 @@ TABLE: dict[Reason, Row] = {
     Reason.REVISION_NOT_FOUND: Row(
         Fault.USER, "The repository has no such branch, tag or commit.", "Check source.git, or push the commit first."
     ),
+    Reason.COMMIT_GONE: Row(
+        Fault.USER,
+        "The commit that an earlier attempt of this run built is not in the repository any more.",
+        "Ask for a rebuild, which builds what the branch points to now.",
+    ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
     ),
@@ -132,6 +155,11 @@ TABLE: dict[Reason, Row] = {
         Fault.CONFIGURATION,
         "The registry knows the credentials and refuses this.",
         "Give the account the right to push, or create the repository, then ask for a rebuild.",
+    ),
+    Reason.REPOSITORY_NOT_FOUND: Row(
+        Fault.CONFIGURATION,
+        "The registry has no such repository, and makes none by itself.",
+        "Create the repository named in the message, or correct output.images, then ask for a rebuild.",
     ),
     Reason.IMAGE_NOT_FOUND: Row(
         Fault.CONFIGURATION,
@@ -157,6 +185,17 @@ TABLE: dict[Reason, Row] = {
         Fault.CONFIGURATION,
         "A pod of another owner has the name of the build pod.",
         "Remove that pod, or rename the ImageBuild.",
+    ),
+    Reason.IMAGE_EXISTS: Row(
+        Fault.CONFIGURATION,
+        "An image of this name exists already, and output.ifExists is Fail.",
+        "Choose another tag, or set output.ifExists to Reuse or Overwrite.",
+    ),
+    Reason.SUSPENDED: Row(Fault.WAITING, "The build is suspended.", "Set spec.suspend to false."),
+    Reason.HELD: Row(
+        Fault.WAITING,
+        "The operator starts no builds for now.",
+        "Set hold to false in the operator's configuration; docs/operations.md says how to mark builds as done.",
     ),
     Reason.RETRYING: Row(Fault.WAITING, "The last attempt met a fault of the infrastructure; the next one follows."),
     Reason.SECRET_MISSING: Row(
@@ -189,11 +228,31 @@ TABLE: dict[Reason, Row] = {
     Reason.OPERATOR_TOO_OLD: Row(
         Fault.WAITING, "The spec has a field that this operator does not know.", "Upgrade the operator."
     ),
+    Reason.CLUSTER_UNAVAILABLE: Row(
+        Fault.WAITING,
+        "The API server does not take the build pod just now.",
+        "Read the message; where it names a webhook, that does not answer. The operator goes on trying.",
+    ),
     Reason.POD_LOST: Row(
         Fault.INFRASTRUCTURE, "The build pod is gone.", "See who deleted it, or whether its node left."
     ),
     Reason.EVICTED: Row(
         Fault.INFRASTRUCTURE, "The node evicted the build pod.", "Give it requests that match its use (pod.resources)."
+    ),
+    Reason.PREEMPTED: Row(
+        Fault.INFRASTRUCTURE,
+        "A pod of higher priority took the place of the build pod.",
+        "Nothing, if it stays rare: the next attempt follows.",
+    ),
+    Reason.NODE_LOST: Row(
+        Fault.INFRASTRUCTURE,
+        "The node of the build pod is gone or was shut down.",
+        "Nothing: the next attempt follows.",
+    ),
+    Reason.STEP_OUT_OF_MEMORY: Row(
+        Fault.INFRASTRUCTURE,
+        "The kernel ended a step for using more memory than the build pod has.",
+        "Raise pod.resources.limits.memory, or have the step use less.",
     ),
     Reason.OUT_OF_MEMORY: Row(
         Fault.INFRASTRUCTURE, "The build needed more memory than its limit.", "Raise pod.resources.limits.memory."
@@ -220,6 +279,11 @@ TABLE: dict[Reason, Row] = {
     Reason.REGISTRY_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "A registry does not answer as it should.", "Check its name and the network."
     ),
+    Reason.REGISTRY_BUSY: Row(
+        Fault.INFRASTRUCTURE,
+        "A registry takes no more requests for now (429).",
+        "Wait, or give credentials in registrySecrets: most registries let known users ask more often.",
+    ),
     Reason.CACHE_LOST: Row(
         Fault.INFRASTRUCTURE,
         "The cache names a layer that its registry no longer has.",
@@ -230,7 +294,27 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.UNKNOWN: Row(Fault.INFRASTRUCTURE, "The build failed in a way that is not known.", "Read the pod's log."),
     Reason.TIMED_OUT: Row(Fault.STOPPED, "The build took longer than timeouts.build.", "Raise timeouts.build."),
-    Reason.CANCELLED: Row(Fault.STOPPED, "The build was cancelled."),
-    Reason.SUPERSEDED: Row(Fault.STOPPED, "The inputs changed while the build ran."),
+    Reason.SILENT: Row(
+        Fault.STOPPED,
+        "No step of the build said or did anything for as long as timeouts.silence.",
+        "See in the log which step hung; raise timeouts.silence if it only takes long.",
+    ),
+    Reason.QUEUE_TIMED_OUT: Row(
+        Fault.STOPPED,
+        "The build waited for its turn longer than timeouts.queue.",
+        "Ask for a rebuild when fewer builds wait, or raise timeouts.queue.",
+    ),
+    Reason.START_TIMED_OUT: Row(
+        Fault.STOPPED,
+        "What the build waits for did not appear within timeouts.start.",
+        "Mend what the message names, then ask for a rebuild.",
+    ),
+    Reason.QUEUE_FULL: Row(
+        Fault.STOPPED,
+        "As many builds wait as the operator's limits allow.",
+        "Ask for a rebuild when fewer builds wait.",
+    ),
+    Reason.CANCELLED: Row(Fault.STOPPED, "The build was cancelled.", "Ask for a rebuild to build it after all."),
+    Reason.SUPERSEDED: Row(Fault.STOPPED, "A newer build took the place of this one."),
     Reason.STOPPED: Row(Fault.STOPPED, "The build pod was told to stop from outside."),
 }

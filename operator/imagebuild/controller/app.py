@@ -8,6 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
+from imagebuild.api.imagebuild import ImageBuild
+from imagebuild.api.status import ImageBuildStatus
 from imagebuild.controller.cluster import Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
 from imagebuild.controller.pace import Pace
@@ -29,7 +31,9 @@ class App:
         self.store, self.queue, self._stop = Store(), WorkQueue(pace), stop
         self._cluster, self._config, self.pace = cluster, config, pace
         self._slots = Slots(self.store, self.queue, lambda: config.current.limits)
-        self._reconciler = Reconciler(cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace)
+        self._reconciler = Reconciler(
+            cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace, written=log_transition
+        )
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: str | None = None
@@ -97,6 +101,13 @@ class App:
         self.broken = f"the task {task.get_name()} ended"
         _log.critical("%s; the operator ends and is started again", self.broken, exc_info=task.exception())
         self._stop.set()
+
+
+def log_transition(build: ImageBuild, status: ImageBuildStatus) -> None:
+    """One line for each change of phase or reason."""
+    if (status.phase, status.reason) != (build.status.phase, build.status.reason):
+        number = status.run.number if status.run else 0
+        _log.info("%s/%s run %d: %s, %s", build.namespace, build.name, number, status.phase, status.reason)
 
 
 async def _whole(pages: AsyncIterator[Document]) -> tuple[list[Document], int]:

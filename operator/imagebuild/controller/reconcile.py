@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -20,8 +19,6 @@ from imagebuild.controller.store import Store
 from imagebuild.core import decide as steps
 from imagebuild.core.admit import Key
 from imagebuild.core.observe import Observation, State
-
-_log = logging.getLogger(__name__)
 
 _MOST_STEPS = 8
 """More decisions than any way through decide.py has."""
@@ -42,9 +39,11 @@ class Reconciler:
         config: Callable[[], OperatorConfig],
         *,
         pace: Pace,
+        written: Callable[[ImageBuild, ImageBuildStatus], None],
     ) -> None:
+        """`written` is told of each status that the API server has taken: the ImageBuild as it was, and the status."""
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
-        self._config, self._pace = config, pace
+        self._config, self._pace, self._written = config, pace, written
 
     async def reconcile(self, key: Key) -> None:
         gone = ""
@@ -114,10 +113,8 @@ class Reconciler:
             if error.code == _CONFLICT:
                 return await self._read_again(build)
             raise
-        if (status.phase, status.reason) != (build.status.phase, build.status.reason):
-            number = status.run.number if status.run else 0
-            _log.info("%s/%s run %d: %s, %s", build.namespace, build.name, number, status.phase, status.reason)
         self._store.put_build(written)
+        self._written(build, status)
         return False
 
     async def _read_again(self, build: ImageBuild) -> bool:
