@@ -30,7 +30,7 @@ class App:
     def __init__(self, cluster: Cluster, config: ConfigFile, stop: asyncio.Event, pace: Pace) -> None:
         self.store, self.queue, self._stop = Store(), WorkQueue(pace), stop
         self._cluster, self._config, self.pace = cluster, config, pace
-        self._slots = Slots(self.store, self.queue, lambda: config.current.limits)
+        self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._reconciler = Reconciler(
             cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace, written=log_transition
         )
@@ -44,7 +44,7 @@ class App:
         await self._sweep()
         self._relisted.set()  # kopf's first list is still to come
         self._supervise("admission", self._slots.run())
-        self._supervise("config", self._config.follow(self.pace.config, self._slots.poke))
+        self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
         for number in range(_WORKERS):
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
@@ -61,6 +61,12 @@ class App:
         if key is not None:
             self.queue.add(key)
             self._slots.poke()
+
+    def _reconfigured(self) -> None:
+        """Limits, retries, hold: any of it may be what an unfinished build waits for."""
+        for build in self.store.builds():
+            if not build.finished:
+                self.news((build.namespace, build.name))
 
     def relisted(self) -> None:
         """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""

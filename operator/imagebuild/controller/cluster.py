@@ -92,6 +92,11 @@ class Cluster:
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": build, "status": status}
         return await self.call("PUT", _build_path(build["namespace"], build["name"]) + "/status", body)
 
+    async def delete_build(self, namespace: str, name: str, uid: str, resource_version: str) -> Document:
+        """409 if the object has changed since."""
+        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+        return await self.call("DELETE", _build_path(namespace, name), body)
+
     async def pod(self, namespace: str, name: str) -> Document:
         return await self.call("GET", _pod_path(namespace, name))
 

@@ -47,6 +47,10 @@ class WorkQueue:
     def add_at(self, key: Key, moment: datetime) -> None:
         self.add_after(key, (moment - datetime.now(moment.tzinfo)).total_seconds())
 
+    def failures(self, key: Key) -> int:
+        """In a row, up to now."""
+        return self._failures.get(key, 0)
+
     async def work(self, do: Callable[[Key], Awaitable[None]]) -> None:
         """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off."""
         while True:
