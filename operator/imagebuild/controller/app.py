@@ -12,6 +12,7 @@ from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
 from imagebuild.controller.cluster import Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
+from imagebuild.controller.janitor import Janitor
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
@@ -34,6 +35,7 @@ class App:
         self._reconciler = Reconciler(
             cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace, written=log_transition
         )
+        self._janitor = Janitor(cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: str | None = None
@@ -46,6 +48,7 @@ class App:
         self._supervise("admission", self._slots.run())
         self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
+        self._supervise("janitor", self._janitor.run(self.pace.clean))
         for number in range(_WORKERS):
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 

@@ -28,6 +28,7 @@ class Store:
         self._pods: dict[Key, dict[str, tuple[int, Observation]]] = defaultdict(dict)
         self._live: set[Key] = set()
         self._groups: dict[Group, set[Key]] = defaultdict(set)
+        self._orphans: list[tuple[str, str, str]] = []
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
     def build(self, key: Key) -> ImageBuild | None:
@@ -43,6 +44,11 @@ class Store:
         for key, pods in self._pods.items():
             for _, seen in pods.values():
                 yield key, seen
+
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Namespace, name and uid of build pods that no ImageBuild owns any more, as of the last whole list: theirs was
+        deleted with --cascade=orphan."""
+        return self._orphans
 
     def group(self, wanted: Group) -> Iterable[Key]:
         return self._groups.get(wanted, ())
@@ -112,7 +118,9 @@ class Store:
         return changed
 
     def replace_pods(self, items: Iterable[Document], version: int) -> set[Key]:
-        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in items}
+        documents = list(items)
+        self._orphans = [_identity(document) for document in documents if _is_orphan(document)]
+        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in documents}
         changed = {key for key in listed.values() if key is not None}
         for key, pods in list(self._pods.items()):
             for name, (seen_at, seen) in list(pods.items()):
@@ -171,3 +179,15 @@ def _owner(document: Document) -> Key | None:
         if owner.get("controller") and owner["kind"] == names.KIND and owner["apiVersion"] == names.API_VERSION:
             return (meta["namespace"], owner["name"])
     return None
+
+
+def _is_orphan(document: Document) -> bool:
+    """Made by the operator, and left by the garbage collector because its owner was taken off it."""
+    labels = document["metadata"].get("labels") or {}
+    ours = all(label in labels for label in (names.LABEL_BUILD, names.LABEL_RUN, names.LABEL_ATTEMPT))
+    return ours and _owner(document) is None and "deletionTimestamp" not in document["metadata"]
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    meta = document["metadata"]
+    return meta["namespace"], meta["name"], meta["uid"]
