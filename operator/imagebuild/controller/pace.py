@@ -24,3 +24,5 @@ class Pace:
     error: float = 0.2
     """After an error on one ImageBuild; doubles with each."""
     longest_error: float = 60.0
+    drain: float = 1.0
+    """For the events that are still to be posted when the operator ends."""

@@ -24,6 +24,10 @@ class Slots:
         self._reserved: set[Key] = set()
         self._changed = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def admitted(self, key: Key) -> bool:
         return key in self._reserved
 

@@ -7,7 +7,7 @@ nothing. That is what `resourceVersion` is compared for.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from imagebuild.api import names
@@ -30,10 +30,13 @@ class Store:
     def build(self, key: Key) -> ImageBuild | None:
         return self._builds.get(key)
 
+    def builds(self) -> Iterable[ImageBuild]:
+        return self._builds.values()
+
     def pods(self, key: Key) -> tuple[Observation, ...]:
         return tuple(seen for _, seen in self._pods.get(key, {}).values())
 
-    def running(self) -> Iterable[Key]:
+    def running(self) -> Collection[Key]:
         """Keys with a pod that has not ended."""
         return self._live
 
