@@ -28,3 +28,5 @@ class Pace:
     """Between two looks for pods that are kept no longer."""
     slots: float = 5.0
     """While builds wait, between two looks at pods that keep their slot without starting."""
+    drain: float = 1.0
+    """For the events that are still to be posted when the operator ends."""

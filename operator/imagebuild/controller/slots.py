@@ -29,6 +29,10 @@ class Slots:
         self._reserved: set[Key] = set()
         self._changed = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def verdict(self, key: Key) -> Verdict | None:
         """None as long as admission has not looked at it."""
         return self._verdicts.get(key)
@@ -49,10 +53,6 @@ class Slots:
         """A pod may have ended."""
         if self._waiting:
             self._changed.set()
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
 
     async def run(self) -> None:
         while True:

@@ -7,7 +7,7 @@ nothing. That is what `resourceVersion` is compared for.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +34,11 @@ class Store:
     def build(self, key: Key) -> ImageBuild | None:
         return self._builds.get(key)
 
-    def pods(self, key: Key) -> tuple[Observation, ...]:
-        return tuple(seen for _, seen in self._pods.get(key, {}).values())
-
     def builds(self) -> Iterable[ImageBuild]:
         return self._builds.values()
+
+    def pods(self, key: Key) -> tuple[Observation, ...]:
+        return tuple(seen for _, seen in self._pods.get(key, {}).values())
 
     def all_pods(self) -> Iterator[tuple[Key, Observation]]:
         for key, pods in self._pods.items():
@@ -52,6 +52,11 @@ class Store:
 
     def group(self, wanted: Group) -> Iterable[Key]:
         return self._groups.get(wanted, ())
+
+    @property
+    def live(self) -> Collection[Key]:
+        """Keys with a pod that has not ended."""
+        return self._live
 
     def alive(self, key: Key) -> bool:
         """There is a pod that has not ended."""
