@@ -17,7 +17,8 @@ import pytest
 
 import make
 from controller.objects import BUILDS, PODS
-from controller.stage import SWEEPING, Stage, free_port
+from controller.operators import free_port
+from controller.stage import SWEEPING, Stage
 from imagebuild.controller.__main__ import main
 
 OPERATOR = Path(__file__).parents[2] / "operator"
