@@ -185,7 +185,7 @@ def test_gauges_say_what_is_there_now() -> None:
 
 def documented() -> Iterator[tuple[str, str, frozenset[str], str]]:
     """Name, kind, labels and meaning of each row of the table."""
-    for row in re.findall(r"^\| `(imagebuild_\w+)` \| (\w+) \| (.*?) \| (.+) \|$", DOCS.read_text(), re.MULTILINE):
+    for row in re.findall(r"^\| `(imagebuild_\w+)` \| (\w+) \|([^|]*)\| (.+) \|$", DOCS.read_text(), re.MULTILINE):
         name, kind, labels, meaning = row
         yield name, kind, frozenset(re.findall(r"`(\w+)`", labels)), meaning
 

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.story import Story
 from testbed.deploy import NAMESPACE
-from testbed.kubectl import Document, until
+from testbed.kubectl import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
 
@@ -32,15 +32,15 @@ print("killed", *killed)
 
 
 def test_an_operator_killed_in_the_middle_of_a_build_goes_on_with_the_same_pod(story: Story) -> None:
-    before = _operator_pod(story)
+    leader = _leader(story)
+    before, _ = _state(story, leader)
     story.apply(story.inline(SLOW))
     story.reaches(phase="Running")
-    _kill_operator(story)
+    _kill_operators(story, beside=leader)
 
     def started_again() -> bool:
-        pod = _operator_pod(story)
-        (container,) = pod["status"]["containerStatuses"]
-        return bool(container["ready"] and container["restartCount"] > _restarts(before))
+        restarts, ready = _state(story, leader)
+        return ready and restarts > before
 
     until("the operator to be started again", started_again, seconds=120)
     status = story.succeeds()
@@ -82,24 +82,39 @@ def _operator_down(story: Story) -> Iterator[None]:
     try:
         yield
     finally:
-        kubectl("scale", "deployment/imagebuild-operator", "--replicas=1")
+        kubectl("scale", "deployment/imagebuild-operator", "--replicas=2")
         kubectl("rollout", "status", "deployment/imagebuild-operator", "--timeout=120s", timeout=130)
 
 
-def _operator_pod(story: Story) -> Document:
-    (pod,) = story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
-    return pod
+@pytest.mark.parametrize("how", [["--grace-period=0", "--force"], ["--grace-period=30"]], ids=["killed", "stopped"])
+def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, how: list[str]) -> None:
+    kubectl = story.kubectl.within(NAMESPACE)
+    first = _leader(story)
+    story.apply(story.inline(SLOW))
+    story.reaches(phase="Running")
+    kubectl("delete", "pod", first, "--wait=false", *how)
+    until("another one to lead", lambda: _leader(story) not in ("", first), seconds=60)
+    status = story.succeeds()
+    assert (len(story.pods()), status["attempt"], status["failures"]) == (1, 1, 0)
+    kubectl("rollout", "status", "deployment/imagebuild-operator", "--timeout=120s", timeout=130)
 
 
-def _restarts(pod: Document) -> int:
-    (container,) = pod["status"]["containerStatuses"]
-    return int(container["restartCount"])
+def _leader(story: Story) -> str:
+    """The name of its pod: the lease's holder without the random end."""
+    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator")
+    return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
 
 
-def _kill_operator(story: Story) -> None:
-    """SIGKILL from the node's own process namespace: inside its own, a first process cannot be killed."""
+def _state(story: Story, replica: str) -> tuple[int, bool]:
+    """How often it was started again, and whether it is ready."""
+    (container,) = story.kubectl.within(NAMESPACE).get("pod", replica)["status"]["containerStatuses"]
+    return int(container["restartCount"]), bool(container["ready"])
+
+
+def _kill_operators(story: Story, beside: str) -> None:
+    """All on the node of this one. SIGKILL from the node's own process namespace: inside its own, a first process cannot be killed."""
     kubectl = story.kubectl.within("kube-system")
-    node = _operator_pod(story)["spec"]["nodeName"]
+    node = story.kubectl.within(NAMESPACE).get("pod", beside)["spec"]["nodeName"]
     name = f"kill-{story.namespace[-20:]}"
     kubectl.apply(
         {
