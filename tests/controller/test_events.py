@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import make
 from controller.objects import EVENTS, Document
-from controller.stage import Stage
+from controller.stage import QUICK, Stage
 from imagebuild.api.status import ImageBuildStatus, Phase, Run
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.events import Events, bounded, event_of
@@ -143,9 +144,10 @@ async def test_what_happens_again_in_an_attempt_is_told_once_also_after_a_restar
     await stage.reaches(reason="Starting")
     await out_of_room_for_a_while(stage, name, posts=1)
     await operator.kill()
-    await stage.operator()
+    second = await stage.operator()
     await out_of_room_for_a_while(stage, name, posts=2)
     await stage.settled()
+    await second.says("metrics", "imagebuild_events_dropped_total 0.0")
     assert reasons(stage) == ["Unschedulable"]
 
 
@@ -180,10 +182,11 @@ async def test_events_that_are_refused_are_dropped_and_counted(stage: Stage) -> 
 
 async def test_events_that_are_still_to_be_posted_are_posted_at_the_end(stage: Stage) -> None:
     slow = stage.api.fail("create", EVENTS, gate=asyncio.Event(), times=1)
-    operator = await stage.operator()
+    operator = await stage.operator(replace(QUICK, drain=20))
     stage.apply()
     await stage.succeeds()
     operator.stop()
+    await operator.says("readyz", "503 ends")
     slow.gate.set()
     assert await operator.ended() == 0
     assert reasons(stage) == ["Building", "Built"]

@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 
+import aiohttp
 import pytest
 
 from controller.objects import BUILDS, LEASES
@@ -17,6 +18,7 @@ from imagebuild.controller.health import not_alive, not_ready
 class App:
     broken: str | None = None
     swept: bool = True
+    ending: bool = False
     watches: bool = True
 
     def watching(self) -> bool:
@@ -59,6 +61,7 @@ class Lease:
             "stands by, and could not read the lease just now",
             id="stands by in vain",
         ),
+        pytest.param(App(ending=True), Lease(leads=True), "", "ends", id="was told to stop"),
         pytest.param(App(broken="the task x ended"), Lease(leads=True), "the task x ended", "", id="a task has ended"),
         pytest.param(App(), Lease(leads=True, is_stuck=True), "the lease task is stuck", "", id="the lease is stuck"),
     ],
@@ -71,6 +74,14 @@ async def test_an_operator_that_watches_is_alive_and_ready(stage: Stage) -> None
     operator = await stage.operator()
     assert await operator.get("livez") == (200, "ok\n")
     await operator.says("readyz", "200 ok")
+
+
+async def test_no_connection_is_kept_that_the_end_would_wait_for(stage: Stage) -> None:
+    operator = await stage.operator()
+    async with aiohttp.ClientSession() as session:
+        for path in ("livez", "readyz", "metrics"):
+            async with session.get(f"http://{operator.listen}/{path}") as answer:
+                assert answer.headers["Connection"] == "close"
 
 
 async def test_a_leader_is_ready_when_it_has_read_the_cluster(stage: Stage) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from imagebuild.controller.cluster import ApiError, Document, UnansweredError
-from imagebuild.controller.lease import Election, Lease, LostError
+from imagebuild.controller.lease import Election, Lease, LeasePace, LostError
 
 OURS = Election(namespace="home", name="operator", holder="us")
 
@@ -72,8 +72,8 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def lease(shelf: Shelf) -> Lease:
-    return Lease(shelf, OURS, shelf.clock)
+def lease(shelf: Shelf, election: Election = OURS) -> Lease:
+    return Lease(shelf, election, shelf.clock)
 
 
 async def test_a_lease_that_is_not_there_is_made(shelf: Shelf) -> None:
@@ -234,4 +234,16 @@ async def test_a_renewal_that_hangs_is_given_up_at_the_deadline(shelf: Shelf) ->
     shelf.now += 10
     with pytest.raises(LostError, match="not renewed for 10 s"):
         await asyncio.wait_for(ours.keep(), 5)
+    assert len(shelf.writes) == 1
+
+
+async def test_who_wakes_up_after_the_deadline_does_not_renew(shelf: Shelf) -> None:
+    """A process that was stopped, or a machine that slept."""
+    ours = lease(shelf, replace(OURS, pace=LeasePace(retry=0)))
+    await ours.round()
+    keeping = asyncio.create_task(ours.keep())
+    await asyncio.sleep(0)
+    shelf.now += 11
+    with pytest.raises(LostError):
+        await asyncio.wait_for(keeping, 5)
     assert len(shelf.writes) == 1

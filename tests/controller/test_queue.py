@@ -8,7 +8,7 @@ import math
 import pytest
 
 from controller.objects import BUILDS, PODS
-from controller.stage import Stage
+from controller.stage import QUICK, Stage
 from imagebuild.controller.cluster import ApiError, UnansweredError, meaning, retry_after
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue, pause
@@ -96,6 +96,25 @@ async def test_a_server_that_asks_to_be_left_alone_is_not_asked_again_about_this
     await operator.kill()
     await stage.operator()
     await stage.succeeds()
+
+
+async def test_after_the_time_that_the_server_asked_for_it_goes_on(stage: Stage) -> None:
+    busy = stage.api.fail("create", PODS, 429, headers={"Retry-After": "1"})
+    await stage.operator()
+    stage.apply()
+    await stage.succeeds()
+    assert busy.met == 1
+
+
+async def test_the_sweep_leaves_the_server_alone_as_long_as_it_asks_for(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    busy = stage.api.fail("list", BUILDS, 429, headers={"Retry-After": "3600"}, times=math.inf)
+    stage.starting(QUICK, None)
+    await stage.api.until("the refusal", lambda: busy.met)
+    async with asyncio.timeout(10):
+        while "trying again in 3600 s" not in caplog.text:  # noqa: ASYNC110 logging has no event to wait for
+            await asyncio.sleep(0.01)
 
 
 async def test_a_permission_that_was_revoked_and_comes_back_costs_no_attempt(stage: Stage) -> None:

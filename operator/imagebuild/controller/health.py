@@ -12,6 +12,8 @@ class Works(Protocol):
     def broken(self) -> str | None: ...
     @property
     def swept(self) -> bool: ...
+    @property
+    def ending(self) -> bool: ...
     def watching(self) -> bool: ...
 
 
@@ -32,6 +34,8 @@ def not_alive(app: Works, lease: Elected | None) -> str:
 def not_ready(app: Works, lease: Elected | None) -> str:
     if lease is not None and not lease.held():
         return "" if lease.followed() else "stands by, and could not read the lease just now"
+    if app.ending:
+        return "ends"
     if not app.swept:
         return "leads, and has not read the cluster yet"
     return "" if app.watching() else "leads, and does not watch the cluster yet"
