@@ -89,16 +89,19 @@ async def test_a_finished_build_is_deleted_when_its_time_is_over_and_one_of_argo
 async def test_pods_go_by_number_and_the_statuses_stay_as_they_are(stage: Stage) -> None:
     stage.configure(retention={"perBuild": 1})
     await stage.operator(CLEANING)
-    for number in range(1, 4):
-        stage.apply(spec={**make.SPEC, "args": {"V": str(number)}})
-        name = f"-{number}-1-"
-        await stage.api.until(name, lambda name=name: any(name in each["metadata"]["name"] for each in stage.pods()))
-        pod = stage.pods()[-1]["metadata"]["name"]
-        stage.kubelet.start(pod)
-        stage.kubelet.end(pod)
-        await stage.reaches(phase="Succeeded", podName=pod)
+    made = ""
+    for version in ("1", "2", "3"):
+        earlier = made
+        stage.apply(spec={**make.SPEC, "args": {"V": version}})
+        await stage.api.until(
+            "the next pod", lambda earlier=earlier: stage.status().get("podName", "") not in ("", earlier)
+        )
+        made = stage.status()["podName"]
+        stage.kubelet.start(made)
+        stage.kubelet.end(made)
+        await stage.reaches(phase="Succeeded", podName=made)
     await stage.api.until("one pod", lambda: len(stage.pods()) == 1)
-    assert stage.pods()[0]["metadata"]["name"] == pod
+    assert stage.pods()[0]["metadata"]["name"] == made
     assert stage.status()["phase"] == "Succeeded"
     assert len(stage.status()["history"]) == 2
 
