@@ -44,7 +44,7 @@ class Sample:
 def churn(kubectl: Kubectl, space: Kubectl, directory: Path, plan: Plan) -> Iterator[Sample]:
     begun = time.monotonic()
     created = 0
-    with simulated_node(kubectl, directory, seconds=1), outside_operator(kubectl, directory, _SETTINGS) as operator:
+    with outside_operator(kubectl, directory, _SETTINGS) as operator, simulated_node(kubectl, directory, seconds=1):
         operator.start()
         for number in itertools.count():
             due = begun + (number + 1) * plan.every

@@ -63,9 +63,9 @@ def builds_under_kills(kubectl: Kubectl, spaces: Sequence[Kubectl], directory: P
     report = Report(builds=len(todo))
     begun = time.monotonic()
     with (
+        outside_operator(kubectl, directory, SETTINGS) as operator,
         simulated_node(kubectl, directory, seconds=1),
         watching(kubectl) as watch,
-        outside_operator(kubectl, directory, SETTINGS) as operator,
     ):
         _kill_again_and_again(operator, todo, plan, report, spaces)
         operator.start_if_it_has_ended()

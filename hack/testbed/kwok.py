@@ -53,7 +53,7 @@ def digest(pod_name: str) -> str:
 
 @contextmanager
 def simulated_node(kubectl: Kubectl, directory: Path, *, seconds: float) -> Iterator[None]:
-    """A node whose build pods live so long and up to twice that."""
+    """A node whose build pods live so long and up to twice that. Only build pods: any others that it gets never start."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "kwok.yaml"
     config.write_text("\n---\n".join(json.dumps(stage) for stage in stages(round(seconds * 1000))))
@@ -82,7 +82,6 @@ def _node() -> Document:
         "status": {
             "capacity": _ROOM,
             "allocatable": _ROOM,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "Simulated", "message": "by kwok"}],
         },
     }
 
@@ -92,38 +91,55 @@ def _schedulable(kubectl: Kubectl) -> bool:
 
 
 def stages(life: int) -> list[Document]:
-    """kwok's configuration: which pods it takes how far, after how many milliseconds, with which status."""
-    running = [_where(".status.phase", "Running"), _LIVE]
+    """kwok's configuration: which objects it takes how far, after how many milliseconds, with which status."""
     first_of_lost = f'(.metadata.name | startswith("lost-")) and (.metadata.labels["{names.LABEL_ATTEMPT}"] == "1")'
+    running = [_where(".status.phase", "Running"), _LIVE]
+    ready = '.status.conditions.[] | select(.type == "Ready") | .status'
     return [
-        _stage("pod-runs", [_where(".status.phase", "Pending"), _LIVE], 0, {"statusTemplate": _filled(_RUNS)}),
-        _stage("pod-ends", [*running, _where(first_of_lost, "false")], life, {"statusTemplate": _filled(_ENDS)}),
-        _stage("pod-is-lost", [*running, _where(first_of_lost, "true")], life, {"delete": True}),
-        _stage("pod-goes", [{"key": ".metadata.deletionTimestamp", "operator": "Exists"}], 0, {"delete": True}),
+        _stage("Node", "is-ready", {"matchExpressions": [_where(ready, "True", "NotIn")]}, 0, _READY),
+        _stage("Pod", "runs", _build_pod(_where(".status.phase", "Pending"), _LIVE), 0, _filled(_RUNS)),
+        _stage("Pod", "ends", _build_pod(*running, _where(first_of_lost, "false")), life, _filled(_ENDS)),
+        _stage("Pod", "is-lost", _build_pod(*running, _where(first_of_lost, "true")), life),
+        _stage("Pod", "goes", _build_pod({**_LIVE, "operator": "Exists"}), 0),
     ]
 
 
-def _stage(name: str, expressions: list[Document], delay: int, then: Document) -> Document:
+def _stage(kind: str, name: str, selector: Document, delay: int, status: str = "") -> Document:
+    """Without a status: the object is deleted."""
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "Stage",
-        "metadata": {"name": name},
+        "metadata": {"name": f"{kind.lower()}-{name}"},
         "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
-            "selector": {"matchLabels": {names.MANAGED_BY: names.MANAGER}, "matchExpressions": expressions},
+            "resourceRef": {"apiGroup": "v1", "kind": kind},
+            "selector": selector,
             "delay": {"durationMilliseconds": delay, "jitterDurationMilliseconds": 2 * delay},
-            "next": then,
+            "next": {"statusTemplate": status} if status else {"delete": True},
         },
     }
 
 
-def _where(key: str, value: str) -> Document:
-    return {"key": key, "operator": "In", "values": [value]}
+def _build_pod(*expressions: Document) -> Document:
+    return {"matchLabels": {names.MANAGED_BY: names.MANAGER}, "matchExpressions": list(expressions)}
+
+
+def _where(key: str, value: str, operator: str = "In") -> Document:
+    return {"key": key, "operator": operator, "values": [value]}
 
 
 _LIVE = {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"}
 
 # Go templates, filled by kwok from the pod's document.
+_READY = """
+conditions:
+- type: Ready
+  status: "True"
+  reason: Simulated
+  message: by kwok
+  lastHeartbeatTime: {{ Now | Quote }}
+  lastTransitionTime: {{ Now | Quote }}
+phase: Running
+"""
 _RUNS = """
 phase: Running
 startTime: {{ Now | Quote }}

@@ -43,9 +43,12 @@ class OutsideOperator:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         self.starts += 1
 
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start_if_it_has_ended(self) -> None:
         """As a Deployment would."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.runs():
             self.start()
 
     def kill(self) -> None:
@@ -75,8 +78,8 @@ def outside_operator(kubectl: Kubectl, directory: Path, settings: dict[str, Any]
         try:
             yield operator
         finally:
-            operator.start_if_it_has_ended()
-            operator.kill()
+            if operator.runs():
+                operator.kill()
 
 
 @contextmanager
