@@ -53,7 +53,7 @@ def digest(pod_name: str) -> str:
 
 @contextmanager
 def simulated_node(kubectl: Kubectl, directory: Path, *, seconds: float) -> Iterator[None]:
-    """A node whose build pods live so long and up to twice that. Only build pods: any others that it gets never start."""
+    """A node whose build pods live so long, and up to twice that. Other pods that it may get never start."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "kwok.yaml"
     config.write_text("\n---\n".join(json.dumps(stage) for stage in stages(round(seconds * 1000))))

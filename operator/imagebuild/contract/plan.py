@@ -73,6 +73,8 @@ class GitSource:
     """A full ref such as refs/tags/v1 or refs/pull/7/head, instead of a branch."""
     commit: str | None = None
     """Full object id; what is built, whatever the branch points to."""
+    pinned: bool = False
+    """An earlier attempt of the same run has reported this commit; nobody asked for it by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
