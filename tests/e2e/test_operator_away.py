@@ -1,6 +1,6 @@
 """Builds go on without the operator, and the operator goes on where it was. These tests take it away, one by one.
 
-The operator may have one replica or several.
+All other tests wait for it meanwhile. It may have one replica or several.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from testbed.deploy import NAMESPACE
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import Place
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator_to_oneself")]
 
 DEPLOYMENT = "deployment/imagebuild-operator"
 KILL = """
