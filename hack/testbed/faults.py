@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 NAME = "faults"
 NAMESPACE = "imagebuild-faults"
@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request, passed on or spoilt."""
 
     upstream: str
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
     counting = threading.Lock()
     protocol_version = "HTTP/1.1"
 
