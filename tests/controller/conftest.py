@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from controller.fakeapi import ApiServer
-from controller.grants import granted
+from controller.grants import granted, granted_at_home
 from controller.stage import Stage
 
 
 @pytest.fixture
 async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setenv("SSL_CERT_FILE", os.devnull)  # no test speaks TLS, and each start would read all of the system's
-    allowed = {(resource, verb) for (_, resource), verbs in granted().items() for verb in verbs}
+    grants = granted() | granted_at_home()[0]
+    allowed = {(resource, verb) for (_, resource), verbs in grants.items() for verb in verbs}
     async with ApiServer(allowed).serving() as api:
         stage = Stage(api, tmp_path / "config.yaml")
         try:

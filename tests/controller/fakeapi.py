@@ -1,4 +1,4 @@
-"""An API server for ImageBuilds and pods in this process, with the bad days of a real one: what each test orders.
+"""An API server for ImageBuilds, pods, events and leases in this process, with the bad days of a real one: what each test orders.
 
 It speaks as much of the protocol as kopf and the operator use, holds them to it (409, 410, 422, preconditions), and keeps
 a log of the requests. What it keeps is in objects.py, how it says it in protocol.py.
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from controller.objects import BUILDS, KINDS, PODS, Change, Document, Key, Objects, RefusedError
+from controller.objects import BUILDS, KINDS, LEASES, PODS, Change, Document, Key, Objects, RefusedError
 from controller.protocol import DISCOVERY, Watch, error_event, merged, refusal, selector
 from imagebuild.api import names
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 DEADLINE_SECONDS = 20.0
 
 _PATH = re.compile(
-    rf"/(?:api/v1|apis/{names.API_VERSION})(?:/namespaces/(?P<namespace>[^/]+))?"
+    rf"/(?:api/v1|apis/{names.API_VERSION}|apis/coordination.k8s.io/v1)(?:/namespaces/(?P<namespace>[^/]+))?"
     r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status))?"
 )
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -211,16 +211,18 @@ class ApiServer:
         if request.verb in ("update", "patch", "delete"):
             self._guard(request, key, body)
         match request.verb, request.resource:
-            case "get", "imagebuilds" | "pods":
+            case "get", "imagebuilds" | "pods" | "leases":
                 return self.objects.get(request.resource, key)
-            case "create", "pods":
-                return self.objects.create(PODS, body)
+            case "create", "pods" | "events" | "leases":
+                return self.objects.create(request.resource, body)
+            case "update", "leases":
+                return self.objects.replace(LEASES, key, body)
             case "update", "imagebuilds/status":
                 return self.objects.replace_status(BUILDS, key, body)
             case "patch", "pods":
                 return self._patch_pod(key, body)
-            case "delete", "pods":
-                return self.objects.delete(PODS, key)
+            case "delete", "imagebuilds" | "pods":
+                return self.objects.delete(request.resource, key)
             case _:
                 raise RefusedError(405, "MethodNotAllowed", f"{request.verb} on {request.resource}")
 

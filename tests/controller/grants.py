@@ -1,20 +1,41 @@
-"""What the operator's ClusterRole in manifests/ grants."""
+"""What the operator's roles in manifests/ grant."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 _RBAC = Path(__file__).parents[2] / "manifests" / "operator" / "rbac.yaml"
 
+Grants = dict[tuple[str, str], set[str]]
+"""Verbs by API group and resource."""
 
-def granted() -> dict[tuple[str, str], set[str]]:
-    """Verbs by API group and resource."""
-    (role,) = (each for each in yaml.safe_load_all(_RBAC.read_text()) if each["kind"] == "ClusterRole")
-    verbs: dict[tuple[str, str], set[str]] = {}
-    for rule in role["rules"]:
-        assert rule.keys() == {"apiGroups", "resources", "verbs"}
+
+def granted() -> Grants:
+    """In the whole cluster."""
+    rules = _rules("ClusterRole")
+    assert all(rule.keys() == {"apiGroups", "resources", "verbs"} for rule in rules)
+    return _grants(rules)
+
+
+def granted_at_home() -> tuple[Grants, set[str]]:
+    """In the operator's own namespace; and the names that all but `create` is limited to."""
+    rules = _rules("Role")
+    assert all("resourceNames" in rule or rule["verbs"] == ["create"] for rule in rules)
+    return _grants(rules), {name for rule in rules for name in rule.get("resourceNames", ())}
+
+
+def _rules(kind: str) -> list[dict[str, Any]]:
+    (role,) = (each for each in yaml.safe_load_all(_RBAC.read_text()) if each["kind"] == kind)
+    rules: list[dict[str, Any]] = role["rules"]
+    return rules
+
+
+def _grants(rules: list[dict[str, Any]]) -> Grants:
+    verbs: Grants = {}
+    for rule in rules:
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 verbs.setdefault((group, resource), set()).update(rule["verbs"])

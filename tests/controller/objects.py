@@ -1,4 +1,4 @@
-"""What an API server keeps of ImageBuilds and pods, and how it changes: versions, generations, owners, a history."""
+"""What an API server keeps of ImageBuilds, pods, events and leases, and how it changes: versions, generations, owners, a history."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ Document = dict[str, Any]
 Key = tuple[str, str]
 """Namespace and name."""
 
-BUILDS, PODS = names.PLURAL, "pods"
-KINDS = {BUILDS: (names.API_VERSION, names.KIND), PODS: ("v1", "Pod")}
+BUILDS, PODS, EVENTS, LEASES = names.PLURAL, "pods", "events", "leases"
+KINDS = {
+    BUILDS: (names.API_VERSION, names.KIND),
+    PODS: ("v1", "Pod"),
+    EVENTS: ("v1", "Event"),
+    LEASES: ("coordination.k8s.io/v1", "Lease"),
+}
 _SERVED = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 _STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 
@@ -51,7 +56,7 @@ class Objects:
         self.version = 1000
         self.oldest = 0
         """Changes up to this version are forgotten: who asks for them is told 410."""
-        self.kept: dict[str, dict[Key, Document]] = {BUILDS: {}, PODS: {}}
+        self.kept: dict[str, dict[Key, Document]] = {plural: {} for plural in KINDS}
         self.changes: list[Change] = []
         """All that ever happened."""
         self.history: list[Change] = []

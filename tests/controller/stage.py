@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,24 +15,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio import client
 
 import make
-from controller.fakeapi import ApiServer
+from controller.fakeapi import DEADLINE_SECONDS, ApiServer
 from controller.kubelet import Kubelet
-from controller.objects import BUILDS, PODS, Change, Document, Key
+from controller.objects import BUILDS, LEASES, PODS, Change, Document, Key
 from imagebuild.api import names
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.__main__ import operate
 from imagebuild.controller.cluster import Cluster
 from imagebuild.controller.configfile import ConfigFile
+from imagebuild.controller.lease import Election, LeasePace
 from imagebuild.controller.pace import Pace
 
 QUICK = Pace(config=0.02, reconnect=0.02, attempt=0.02, quota=0.02, error=0.01, longest_error=0.1, relisted=300)
 """A pace for tests, with no sweep after the first one, which would mend what a test wants to see broken."""
 RELISTING = replace(QUICK, relisted=0.02)
 SWEEPING = replace(RELISTING, sweep=0.05)
+
+
+HOME = "imagebuild-system"
+UNHURRIED = LeasePace(retry=0.05)
+"""No test waits until this one has run out."""
+HASTY = LeasePace(duration=2, deadline=1.2, retry=0.05)
 
 
 OTHER = {**make.SPEC, "args": {"VERSION": "2"}}
@@ -40,14 +50,19 @@ OTHER = {**make.SPEC, "args": {"VERSION": "2"}}
 class Operator:
     """One process's worth of operator. kopf cancels every task of its loop when it ends, so the loop is its own."""
 
-    def __init__(self, url: str, config: Path, pace: Pace) -> None:
+    def __init__(self, url: str, config: Path, pace: Pace, election: LeasePace | None, number: int) -> None:
         self._url, self._config, self._pace = url, config, pace
+        self.name = f"operator-{number}"
+        self._election = (
+            Election(namespace=HOME, name="imagebuild-operator", holder=self.name, pace=election) if election else None
+        )
         self.listen = f"127.0.0.1:{free_port()}"
         self._here = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._here.create_future()
         self.error: BaseException | None = None
         self._there: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._work, name="operator")
         self._thread.start()
 
@@ -67,12 +82,14 @@ class Operator:
     def _work(self) -> None:
         try:
             code = asyncio.run(self._operate())
+        except SystemExit as error:  # as the process would end: at once
+            code = int(error.code or 0)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 whatever it is, a process would exit with 1
             code, self.error = 1, error
         self._here.call_soon_threadsafe(self._ended.set_result, code)
 
     async def _operate(self) -> int:
-        self._there, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._there, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
         cluster = Cluster(client.Configuration(host=self._url))
         return await operate(
             cluster,
@@ -80,7 +97,37 @@ class Operator:
             self.listen,
             login=lambda **_: kopf.ConnectionInfo(server=self._url),
             pace=self._pace,
+            election=self._election,
+            stop=self._stop,
+            end=sys.exit,
         )
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """What it answers."""
+        url = f"http://{self.listen}/{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, await answer.text()
+
+    async def says(self, path: str, text: str) -> str:
+        """Its answer as soon as this is in it."""
+        told = "nothing"
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while True:
+                    with contextlib.suppress(aiohttp.ClientError):
+                        code, body = await self.get(path)
+                        told = f"{code} {body}"
+                    if text in told:
+                        return told
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{path} of {self.name} never said {text!r}, but {told[-3000:]}") from None
+
+    def stop(self) -> None:
+        """As SIGTERM, which reaches main threads only."""
+        assert self._there is not None
+        assert self._stop is not None
+        self._there.call_soon_threadsafe(self._stop.set)
 
 
 class Stage:
@@ -104,14 +151,32 @@ class Stage:
         new.write_bytes(content)
         new.replace(self.config)
 
-    async def operator(self, pace: Pace = QUICK) -> Operator:
+    async def operator(self, pace: Pace = QUICK, election: LeasePace | None = None) -> Operator:
         """Started, and watching."""
         self.api.cut(BUILDS)
         self.api.cut(PODS)
-        operator = Operator(self.api.url, self.config, pace)
-        self._operators.append(operator)
+        operator = self.starting(pace, election)
         await self.watching()
         return operator
+
+    async def standby(self, election: LeasePace) -> Operator:
+        """Another one, while the first one leads."""
+        operator = self.starting(QUICK, election)
+        await operator.says("readyz", "200 ok")
+        return operator
+
+    def starting(self, pace: Pace, election: LeasePace | None) -> Operator:
+        self._operators.append(Operator(self.api.url, self.config, pace, election, len(self._operators) + 1))
+        return self._operators[-1]
+
+    def leader(self) -> str:
+        """Who holds the lease."""
+        lease = self.objects.kept[LEASES].get((HOME, "imagebuild-operator"), {"spec": {}})
+        return str(lease["spec"].get("holderIdentity", ""))
+
+    async def led_by(self, operator: Operator) -> None:
+        await self.api.until(f"{operator.name} to lead", lambda: self.leader() == operator.name)
+        await operator.says("readyz", "200 ok")
 
     async def watching(self) -> None:
         await self.api.until("both watches", lambda: self.api.watched(BUILDS) and self.api.watched(PODS))

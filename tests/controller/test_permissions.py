@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import pytest
+from kubernetes.aio import client
+
 import make
-from controller.grants import granted
-from controller.objects import BUILDS, PODS
-from controller.stage import OTHER, Stage
-from imagebuild.controller.cluster import PERMISSIONS
+from controller.grants import granted, granted_at_home
+from controller.objects import BUILDS, EVENTS, LEASES, PODS
+from controller.stage import OTHER, UNHURRIED, Stage
+from imagebuild.controller.__main__ import _parser
+from imagebuild.controller.cluster import PERMISSIONS, PERMISSIONS_AT_HOME, ApiError, Cluster
 
 
 def test_the_cluster_role_grants_exactly_the_permissions_that_the_code_names() -> None:
     assert granted() == PERMISSIONS
 
 
+def test_the_role_in_its_own_namespace_grants_the_lease_and_nothing_else() -> None:
+    grants, names = granted_at_home()
+    assert grants == PERMISSIONS_AT_HOME
+    assert names == {_parser().get_default("lease_name")}
+
+
 async def test_every_permission_is_needed(stage: Stage) -> None:
-    await stage.operator()
+    await stage.operator(election=UNHURRIED)
     stage.apply("running")
     await stage.running(name="running")
     stage.apply("running", OTHER)  # its pod is asked to stop
@@ -31,8 +41,25 @@ async def test_every_permission_is_needed(stage: Stage) -> None:
     await stage.reaches("stale", reason="Retrying")
     await stage.api.until("the pod to be asked to stop", lambda: stage.api.count("patch", PODS))
     await stage.api.until("the pod to be deleted", lambda: stage.api.count("delete", PODS))
+    await stage.api.until("an event", lambda: stage.api.count("create", EVENTS))
+    await stage.api.until("the lease to be renewed", lambda: stage.api.count("update", LEASES))
+    await delete(stage, "waiting")
     made = {(request.resource, request.verb) for request in stage.api.requests}
-    assert made == {(resource, verb) for (_, resource), verbs in PERMISSIONS.items() for verb in verbs}
+    grants = PERMISSIONS | PERMISSIONS_AT_HOME
+    assert made == {(resource, verb) for (_, resource), verbs in grants.items() for verb in verbs}
+
+
+async def delete(stage: Stage, name: str) -> None:
+    """As what removes ImageBuilds whose time to live has passed."""
+    meta = stage.objects.get(BUILDS, ("team-a", name))["metadata"]
+    cluster = Cluster(client.Configuration(host=stage.api.url))
+    try:
+        with pytest.raises(ApiError, match="409 Conflict"):
+            await cluster.delete_build("team-a", name, meta["uid"], "1")
+        await cluster.delete_build("team-a", name, meta["uid"], meta["resourceVersion"])
+    finally:
+        await cluster.close()
+    assert ("team-a", name) not in stage.objects.kept[BUILDS]
 
 
 async def test_the_operator_reads_build_pods_only(stage: Stage) -> None:

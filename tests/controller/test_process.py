@@ -92,20 +92,13 @@ def test_a_bad_configuration_is_refused_at_the_start_with_the_path_of_the_key(
     assert said in error
 
 
-async def test_the_probe_says_ok_while_the_operator_works(stage: Stage) -> None:
-    operator = await stage.operator()
-    async with aiohttp.ClientSession() as session, session.get(f"http://{operator.listen}/healthz") as answer:
-        assert (answer.status, await answer.json()) == (200, {"operator": "ok"})
-
-
 async def test_a_task_that_dies_ends_the_operator(stage: Stage) -> None:
     """A sweep that is answered with something that is no list."""
     operator = await stage.operator(SWEEPING)
     stage.api.fail("list", BUILDS, 200)
     assert await operator.ended() == 1
     with pytest.raises(aiohttp.ClientConnectorError):
-        async with aiohttp.ClientSession() as session, session.get(f"http://{operator.listen}/healthz"):
-            pass
+        await operator.get("livez")
 
 
 class Process:

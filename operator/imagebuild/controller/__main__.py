@@ -4,35 +4,48 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
+import os
+import secrets
+import signal
+import socket
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import kopf
 
 from imagebuild import __version__
+from imagebuild.controller import health, logs
 from imagebuild.controller.app import App
 from imagebuild.controller.cluster import Cluster, NoClusterError
 from imagebuild.controller.configfile import ConfigError, ConfigFile
+from imagebuild.controller.endpoints import serving
 from imagebuild.controller.handlers import Login, registry, service_account_or_kubeconfig
+from imagebuild.controller.lease import Election, Lease, leadership
+from imagebuild.controller.metrics import Metrics
 from imagebuild.controller.pace import Pace
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""The kubelet writes it into each pod with a service account."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """0 after a stop that was asked for, 1 where the operator must be started again, 2 for a bad configuration."""
     flags = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=flags.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout
-    )
+    logs.configure(flags.log_level, flags.log_format)
     try:
-        return asyncio.run(_run(ConfigFile(flags.config), flags.listen))
+        return asyncio.run(_run(ConfigFile(flags.config), flags.listen, _election(flags, _OWN_NAMESPACE)))
     except (ConfigError, NoClusterError) as error:
         print(f"imagebuild-operator: {error}", file=sys.stderr)
         return 2
 
 
-async def _run(config: ConfigFile, listen: str) -> int:
-    return await operate(await Cluster.connect(), config, listen)
+async def _run(config: ConfigFile, listen: str, election: Election | None) -> int:
+    return await operate(await Cluster.connect(), config, listen, election=election)
 
 
 async def operate(
@@ -42,19 +55,56 @@ async def operate(
     *,
     login: Login = service_account_or_kubeconfig,
     pace: Pace | None = None,
+    election: Election | None = None,
+    stop: asyncio.Event | None = None,
+    end: Callable[[int], Any] = os._exit,
 ) -> int:
-    """Until it is told to stop by a signal, or something ends that should not: the exit code."""
-    stop = asyncio.Event()
-    app = App(cluster, config, stop, pace or Pace())
+    """Until it is told to stop, by a signal or `stop`, or something ends that should not: the exit code.
+
+    With an election it works only while it leads. `end` ends the process at once: nothing may be written after that.
+    """
+    stop = stop or asyncio.Event()
+    metrics = Metrics()
+    observed = cluster.observed(metrics.called)
+    lease = Lease(observed, election) if election else None
+    app = App(observed, config, stop, pace or Pace(), metrics=metrics, leads=lease.held if lease else lambda: True)
     logging.getLogger(__name__).info("imagebuild-operator %s, isolation %s", __version__, config.current.isolation)
-    await kopf.operator(
-        registry=registry(app, login),
-        standalone=True,
-        clusterwide=True,
-        liveness_endpoint=f"http://{listen}/healthz",
-        stop_flag=stop,
-    )
+    _stop_on_signals(stop)
+    try:
+        async with (
+            serving(
+                listen,
+                lambda: health.not_alive(app, lease),
+                lambda: health.not_ready(app, lease),
+                metrics.exposition,
+            ),
+            leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads,
+        ):
+            if leads:
+                await kopf.operator(registry=registry(app, login), standalone=True, clusterwide=True, stop_flag=stop)
+    finally:
+        await cluster.close()
     return 1 if app.broken else 0
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Until kopf, which a replica that stands by has not started yet, puts its own handlers there."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def _election(flags: argparse.Namespace, own_namespace: Path) -> Election | None:
+    """In a cluster by default, where there may be more of us; in a shell only where a namespace is named."""
+    if flags.no_leader_election:
+        return None
+    if not flags.lease_namespace and not own_namespace.exists():
+        return None
+    return Election(
+        namespace=flags.lease_namespace or own_namespace.read_text().strip(),
+        name=flags.lease_name,
+        holder=f"{socket.gethostname()}-{secrets.token_hex(4)}",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,8 +118,20 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("/etc/imagebuild/config.yaml"),
         help="configuration file (default: %(default)s)",
     )
-    parser.add_argument("--listen", default="0.0.0.0:8080", help="address of /healthz (default: %(default)s)")
+    parser.add_argument(
+        "--listen", default="0.0.0.0:8080", help="address of the probes and /metrics (default: %(default)s)"
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument("--log-format", default="text", choices=logs.FORMATS)
+    parser.add_argument(
+        "--lease-namespace", default="", help="where the lease of the leader election is (default: the pod's namespace)"
+    )
+    parser.add_argument("--lease-name", default="imagebuild-operator", help="its name (default: %(default)s)")
+    parser.add_argument(
+        "--no-leader-election",
+        action="store_true",
+        help="work at once: only where no other operator runs. So it is outside of a cluster without --lease-namespace",
+    )
     return parser
 
 

@@ -5,62 +5,106 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
-from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.status import ImageBuildStatus
-from imagebuild.controller.cluster import Cluster, ClusterError, Document
+from imagebuild.api.status import Phase
+from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
+from imagebuild.controller.events import Events
+from imagebuild.controller.janitor import Janitor
+from imagebuild.controller.metrics import Metrics, Now
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Store
+from imagebuild.controller.telemetry import Telemetry
 from imagebuild.core.admit import Key
 
 _log = logging.getLogger(__name__)
 
 _WORKERS = 20
+_WATCHES = 2
+WATCHER = "watcher for "
+"""How kopf begins the names of its watches' tasks."""
 
 
 class App:
     """Everything that lives as long as the process."""
 
-    def __init__(self, cluster: Cluster, config: ConfigFile, stop: asyncio.Event, pace: Pace) -> None:
-        self.store, self.queue, self._stop = Store(), WorkQueue(pace), stop
-        self._cluster, self._config, self.pace = cluster, config, pace
-        self._slots = Slots(self.store, self.queue, lambda: config.current.limits)
+    def __init__(
+        self,
+        cluster: Cluster,
+        config: ConfigFile,
+        stop: asyncio.Event,
+        pace: Pace,
+        *,
+        metrics: Metrics,
+        leads: Callable[[], bool],
+    ) -> None:
+        """`leads`: whether it may write."""
+        metrics.show(self._now)
+        self._cluster = cluster.guarded(leads)
+        self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
+        self._config, self.pace, self._leads = config, pace, leads
+        self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
+        self._events = Events(self._cluster.create_event, metrics.dropped)
         self._reconciler = Reconciler(
-            cluster, self.store, self.queue, self._slots, lambda: config.current, pace=pace, written=log_transition
+            self._cluster,
+            self.store,
+            self.queue,
+            self._slots,
+            lambda: config.current,
+            pace=pace,
+            written=Telemetry(metrics, self._events).written,
         )
+        self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.swept = False
         self.broken: str | None = None
         """Why the operator must end, if it must."""
 
     async def start(self) -> None:
         """Reads the whole cluster before the first decision, then starts the workers."""
         await self._sweep()
+        self.swept = True
         self._relisted.set()  # kopf's first list is still to come
+        self._supervise("events", self._events.run())
         self._supervise("admission", self._slots.run())
-        self._supervise("config", self._config.follow(self.pace.config, self._slots.poke))
+        self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
+        self._supervise("janitor", self._janitor.run(self.pace.clean))
         for number in range(_WORKERS):
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 
     async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._cluster.close()
+        """The workers first, so that nothing new is to be told; then the events, for a moment."""
+        poster = [task for task in self._tasks if task.get_name() == "events"]
+        await _cancel(task for task in self._tasks if task not in poster)
+        if not self.broken:
+            await self._events.drain(self.pace.drain)
+        await _cancel(poster)
         self._stop.set()  # else kopf waits 5 s for the task that waits for it
+
+    def watching(self) -> bool:
+        """Both of kopf's watchers are there; it tells nobody else."""
+        names = [task.get_name() for task in asyncio.all_tasks() if not task.done()]
+        return sum(name.startswith(WATCHER) for name in names) >= _WATCHES
 
     def news(self, key: Key | None) -> None:
         """Something about this ImageBuild has changed."""
         if key is not None:
             self.queue.add(key)
             self._slots.poke()
+
+    def _reconfigured(self) -> None:
+        """Limits, retries, hold: any of it may be what an unfinished build waits for."""
+        for build in self.store.builds():
+            if not build.finished:
+                self.news((build.namespace, build.name))
 
     def relisted(self) -> None:
         """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""
@@ -73,8 +117,10 @@ class App:
                 builds, builds_version = await _whole(self._cluster.builds())
                 pods, pods_version = await _whole(self._cluster.pods())
             except ClusterError as error:
-                _log.warning("sweep: %s; trying again in %.0f s", error, self.pace.reconnect)
-                await asyncio.sleep(self.pace.reconnect)
+                asked = error.retry_after if isinstance(error, ApiError) else 0.0
+                seconds = max(asked, self.pace.reconnect)
+                _log.warning("sweep: %s; trying again in %.0f s", error, seconds)
+                await asyncio.sleep(seconds)
             else:
                 break
         for key in self.store.replace_builds(builds, builds_version) | self.store.replace_pods(pods, pods_version):
@@ -88,6 +134,15 @@ class App:
                 self._relisted.clear()
                 await asyncio.sleep(self.pace.relisted)
             await self._sweep()
+
+    def _now(self) -> Now:
+        return Now(
+            builds=Counter(build.status.phase or Phase.PENDING for build in self.store.builds()),
+            waiting=self._slots.waiting,
+            running=len(self.store.live),
+            queued=self.queue.depth,
+            leads=self._leads(),
+        )
 
     def _supervise(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
@@ -103,11 +158,11 @@ class App:
         self._stop.set()
 
 
-def log_transition(build: ImageBuild, status: ImageBuildStatus) -> None:
-    """One line for each change of phase or reason."""
-    if (status.phase, status.reason) != (build.status.phase, build.status.reason):
-        number = status.run.number if status.run else 0
-        _log.info("%s/%s run %d: %s, %s", build.namespace, build.name, number, status.phase, status.reason)
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def _whole(pages: AsyncIterator[Document]) -> tuple[list[Document], int]:

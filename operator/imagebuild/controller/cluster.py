@@ -5,10 +5,13 @@ Documents go in and out as they are, not through the client's typed models: thos
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -18,11 +21,15 @@ from imagebuild.api import names
 Document = dict[str, Any]
 
 PERMISSIONS = {
-    (names.GROUP, names.PLURAL): {"get", "list", "watch"},
+    (names.GROUP, names.PLURAL): {"get", "list", "watch", "delete"},
     (names.GROUP, f"{names.PLURAL}/status"): {"update"},
     ("", "pods"): {"create", "get", "list", "watch", "patch", "delete"},
+    ("", "events"): {"create"},
 }
 """What manifests/operator/rbac.yaml grants, by API group and resource; a test compares the two."""
+
+PERMISSIONS_AT_HOME = {("coordination.k8s.io", "leases"): {"create", "get", "update"}}
+"""What it grants in the operator's own namespace only."""
 
 _TIMEOUT_SECONDS = 10.0
 _LIST_TIMEOUT_SECONDS = 60.0
@@ -44,16 +51,34 @@ class UnansweredError(ClusterError):
     """There was no answer: whether the request was carried out is not known."""
 
 
+class NotLeadingError(ClusterError):
+    """The request was not sent, because another operator may lead by now."""
+
+
 class ApiError(ClusterError):
     """The API server answered with an error: its code, its reason in one word, and its sentence."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(self, code: int, reason: str, message: str, retry_after: float = 0.0) -> None:
+        """`retry_after`: the seconds that the server wants to be left alone."""
         super().__init__(f"{code} {reason}: {message}")
-        self.code, self.reason, self.message = code, reason, message
+        self.code, self.reason, self.message, self.retry_after = code, reason, message, retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that was made, in RBAC's words."""
+
+    verb: str
+    resource: str
+    code: str
+    """`none`: there was no answer."""
+    seconds: float
 
 
 class Cluster:
     def __init__(self, configuration: client.Configuration) -> None:
+        self._may_write: Callable[[], bool] = lambda: True
+        self._called: Callable[[Call], None] = lambda _: None
         # else each request reads ~/.netrc and the proxies of the environment, both in another thread
         configuration.client_session_kwargs = {"trust_env": False}
         self._api = client.ApiClient(configuration)
@@ -72,6 +97,18 @@ class Cluster:
                 f"no cluster: {error} Run in a pod with a service account, or set KUBECONFIG"
             ) from error
         return cls(configuration)
+
+    def observed(self, called: Callable[[Call], None]) -> Self:
+        """The same, and `called` is told of each request."""
+        twin = copy.copy(self)
+        twin._called = called  # noqa: SLF001 one of us
+        return twin
+
+    def guarded(self, may_write: Callable[[], bool]) -> Self:
+        """The same for what only a leader may do: asked right before each request that changes something."""
+        twin = copy.copy(self)
+        twin._may_write = may_write  # noqa: SLF001 one of us
+        return twin
 
     async def close(self) -> None:
         await self._api.close()
@@ -92,6 +129,11 @@ class Cluster:
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": build, "status": status}
         return await self.call("PUT", _build_path(build["namespace"], build["name"]) + "/status", body)
 
+    async def delete_build(self, namespace: str, name: str, uid: str, resource_version: str) -> Document:
+        """409 if the object has changed since."""
+        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+        return await self.call("DELETE", _build_path(namespace, name), body)
+
     async def pod(self, namespace: str, name: str) -> Document:
         return await self.call("GET", _pod_path(namespace, name))
 
@@ -104,6 +146,20 @@ class Cluster:
 
     async def delete_pod(self, namespace: str, name: str, uid: str) -> Document:
         return await self.call("DELETE", _pod_path(namespace, name), {"preconditions": {"uid": uid}})
+
+    async def create_event(self, event: Document) -> Document:
+        return await self.call("POST", f"/api/v1/namespaces/{event['metadata']['namespace']}/events", event)
+
+    async def lease(self, namespace: str, name: str) -> Document:
+        return await self.call("GET", _lease_path(namespace, name))
+
+    async def create_lease(self, document: Document) -> Document:
+        return await self.call("POST", _lease_path(document["metadata"]["namespace"]), document)
+
+    async def put_lease(self, document: Document) -> Document:
+        """409 if it has changed since it was read."""
+        meta = document["metadata"]
+        return await self.call("PUT", _lease_path(meta["namespace"], meta["name"]), document)
 
     async def call(
         self,
@@ -123,14 +179,22 @@ class Cluster:
             header_params={"Accept": "application/json", "Content-Type": content_type},
             auth_settings=["BearerToken"],
         )
+        if method != "GET" and not self._may_write():
+            raise NotLeadingError(f"{method} {path}: not sent, the lease is not held any more")
+        started, code = time.monotonic(), "none"
         try:
             # the body not through param_serialize, which looks at every value in it
             response = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
             answer = _document(await response.read())
+            code = str(response.status)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UnansweredError(f"{method} {path}: {type(error).__name__}: {error}") from error
+        finally:
+            verb, resource = meaning(method, path)
+            self._called(Call(verb=verb, resource=resource, code=code, seconds=time.monotonic() - started))
         if response.status >= 300:  # noqa: PLR2004 the first code that is no success
-            raise ApiError(response.status, answer.get("reason", ""), answer.get("message", ""))
+            pause = retry_after(response.headers)
+            raise ApiError(response.status, answer.get("reason", ""), answer.get("message", ""), pause)
         return answer
 
     async def _pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Document]:
@@ -153,9 +217,27 @@ def _document(text: bytes) -> Document:
     return answer if isinstance(answer, dict) else {}
 
 
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Whole seconds are all that Kubernetes sends; anything else is none."""
+    said = headers.get("Retry-After", "")
+    return float(said) if said.isdecimal() else 0.0
+
+
+def meaning(method: str, path: str) -> tuple[str, str]:
+    """The verb and the resource of a request, without the names in it."""
+    _, namespaced, below = path.partition("/namespaces/")
+    _, plural, *more = below.split("/") if namespaced else ("", path.rpartition("/")[2])
+    verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method)
+    return verb or ("get" if more else "list"), "/".join([plural, *more[1:]])
+
+
 def _build_path(namespace: str, name: str) -> str:
     return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}/{name}"
 
 
 def _pod_path(namespace: str, name: str = "") -> str:
     return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
+
+
+def _lease_path(namespace: str, name: str = "") -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases" + (f"/{name}" if name else "")

@@ -14,7 +14,7 @@ from typing import Any
 import kopf
 
 from imagebuild.api import names
-from imagebuild.controller.app import App
+from imagebuild.controller.app import WATCHER, App
 from imagebuild.controller.cluster import Document
 from imagebuild.controller.pace import Pace
 from imagebuild.core.admit import Key
@@ -90,16 +90,9 @@ def _live(handlers: kopf.OperatorRegistry, app: App, login: Login) -> None:
     async def end(**_: Any) -> None:
         for task in asyncio.all_tasks():
             # where one watch has died kopf forgets to end the other, and waits 5 s for it to do so by itself
-            if task.get_name().startswith("watcher for "):
+            if task.get_name().startswith(WATCHER):
                 task.cancel()
         await app.end()
-
-    @kopf.on.probe(id="operator", registry=handlers)
-    def alive(**_: Any) -> str:
-        if app.broken:
-            # the only exception that answers at once; any other leaves the probe hanging
-            raise kopf.PermanentError(app.broken)
-        return "ok"
 
 
 def _watch(handlers: kopf.OperatorRegistry, app: App) -> None:

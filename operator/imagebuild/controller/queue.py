@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from imagebuild.controller.cluster import ClusterError
+from imagebuild.controller.cluster import ApiError, ClusterError
 from imagebuild.controller.pace import Pace
 from imagebuild.core.admit import Key
 
@@ -19,16 +19,23 @@ _log = logging.getLogger(__name__)
 
 
 class WorkQueue:
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, pace: Pace, failed: Callable[[Exception], None] = lambda _: None) -> None:
+        """`failed` is told of whatever a worker's work raised."""
+        self._pace, self._failed = pace, failed
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._dirty: set[Key] = set()
         self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._held: set[Key] = set()
+        """The API server wants to hear nothing of them until their timers are due, whatever the news."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
 
+    @property
+    def depth(self) -> int:
+        return self._ready.qsize()
+
     def add(self, key: Key) -> None:
-        if key in self._dirty:
+        if key in self._dirty or key in self._held:
             return
         self._dirty.add(key)
         if key not in self._busy:
@@ -46,6 +53,10 @@ class WorkQueue:
 
     def add_at(self, key: Key, moment: datetime) -> None:
         self.add_after(key, (moment - datetime.now(moment.tzinfo)).total_seconds())
+
+    def failures(self, key: Key) -> int:
+        """In a row, up to now."""
+        return self._failures.get(key, 0)
 
     async def work(self, do: Callable[[Key], Awaitable[None]]) -> None:
         """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off."""
@@ -66,11 +77,36 @@ class WorkQueue:
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
+        self._held.discard(key)
         self.add(key)
 
     def _later(self, key: Key, error: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        seconds = min(self._pace.error * 2 ** min(failures - 1, 16), self._pace.longest_error)
+        seconds = pause(failures, error, self._pace)
         ours = None if isinstance(error, ClusterError) else error
-        _log.warning("%s/%s: %s: %s; trying again in %.1f s", *key, type(error).__name__, error, seconds, exc_info=ours)
+        told = {"namespace": key[0], "build": key[1]}
+        _log.warning(
+            "%s/%s: %s: %s; trying again in %.1f s",
+            *key,
+            type(error).__name__,
+            error,
+            seconds,
+            exc_info=ours,
+            extra=told,
+        )
+        self._failed(error)
+        if isinstance(error, ApiError) and error.retry_after:
+            self._hold(key)
         self.add_after(key, seconds)
+
+    def _hold(self, key: Key) -> None:
+        self._held.add(key)
+        self._dirty.discard(key)
+        if (planned := self._timers.pop(key, None)) is not None:
+            planned[1].cancel()  # it is earlier than the server wants, or does not matter
+
+
+def pause(failures: int, error: Exception, pace: Pace) -> float:
+    """Seconds until the next try after so many failures in a row: at least as long as the API server has asked for."""
+    asked = error.retry_after if isinstance(error, ApiError) else 0.0
+    return max(asked, min(pace.error * (1 << min(failures - 1, 16)), pace.longest_error))
