@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import pytest
 
@@ -51,6 +52,10 @@ def test_what_keeps_the_daemon_from_starting_is_named(operator: None, new_namesp
     for pod in pods(kubectl.place.builder_image):
         kubectl.create(pod)
     for name, expected in CAUSES.items():
-        until(f"the end of {name}", lambda name=name: kubectl.get("pod", name)["status"]["phase"] == "Succeeded")
+        until(f"the end of {name}", partial(_ended, kubectl, name))
         log = kubectl("logs", name)
         assert expected in cause(log), log
+
+
+def _ended(kubectl: Kubectl, name: str) -> bool:
+    return bool(kubectl.get("pod", name)["status"]["phase"] == "Succeeded")

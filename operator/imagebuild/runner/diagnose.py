@@ -110,6 +110,13 @@ _TABLE = (
     # known to the registry that gave a token, which is not good for this
     (Reason.REGISTRY_DENIED, (r"insufficient_scope",)),
     (
+        # many registries do not make a repository by a push to it; the words are the registry's own
+        Reason.REPOSITORY_NOT_FOUND,
+        (
+            r"^failed to push .*(not known to registry|does not exist(?! or)|not found$|NAME_UNKNOWN|name unknown|404 Not)",
+        ),
+    ),
+    (
         Reason.REGISTRY_UNAUTHORIZED,
         (
             r"401 Unauthorized",
@@ -118,14 +125,10 @@ _TABLE = (
             r"authorization failed",
             r"authentication required",
             r"no basic auth credentials",
+            r"\bunauthorized: ",
         ),
     ),
     (Reason.REGISTRY_DENIED, (r"403 Forbidden", r"(?<!permission )\bdenied\b")),
-    (
-        # many registries do not make a repository by a push to it
-        Reason.REPOSITORY_NOT_FOUND,
-        (r"^failed to push .*(NAME_UNKNOWN|name unknown|not known to registry|: not found$|404 Not Found)",),
-    ),
     (Reason.IMAGE_NOT_FOUND, (r": not found$", r"manifest unknown", r"NAME_UNKNOWN", r"name unknown")),
 )
 
