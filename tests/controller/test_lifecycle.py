@@ -86,17 +86,19 @@ async def test_a_finished_build_is_deleted_when_its_time_is_over_and_one_of_argo
     assert ("team-a", "kept") in stage.objects.kept[BUILDS]
 
 
+async def next_pod(stage: Stage, earlier: str) -> str:
+    """The one that the status names after this one."""
+    await stage.api.until("the next pod", lambda: stage.status().get("podName", earlier) != earlier)
+    return str(stage.status()["podName"])
+
+
 async def test_pods_go_by_number_and_the_statuses_stay_as_they_are(stage: Stage) -> None:
     stage.configure(retention={"perBuild": 1})
     await stage.operator(CLEANING)
     made = ""
     for version in ("1", "2", "3"):
-        earlier = made
         stage.apply(spec={**make.SPEC, "args": {"V": version}})
-        await stage.api.until(
-            "the next pod", lambda earlier=earlier: stage.status().get("podName", "") not in ("", earlier)
-        )
-        made = stage.status()["podName"]
+        made = await next_pod(stage, made)
         stage.kubelet.start(made)
         stage.kubelet.end(made)
         await stage.reaches(phase="Succeeded", podName=made)

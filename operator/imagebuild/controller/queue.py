@@ -59,8 +59,8 @@ class WorkQueue:
         return self._failures.get(key, 0)
 
     async def work(self, do: Callable[[Key], Awaitable[bool]]) -> None:
-        """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off, until
-        `do` says that it got somewhere."""
+        """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off,
+        until it says that it got somewhere."""
         while True:
             key = await self._ready.get()
             self._dirty.discard(key)
