@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from imagebuild.api import names
@@ -14,7 +14,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.controller.cluster import ApiError, Cluster
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
-from imagebuild.controller.slots import Slots
+from imagebuild.controller.slots import Slots, now
 from imagebuild.controller.store import Store
 from imagebuild.core import decision as steps
 from imagebuild.core.admit import Key
@@ -43,10 +43,11 @@ class Reconciler:
         *,
         pace: Pace,
         written: Callable[[ImageBuild, ImageBuildStatus], None],
+        clock: Callable[[], datetime] = now,
     ) -> None:
         """`written` is told of each status that the API server has taken: the ImageBuild as it was, and the status."""
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
-        self._config, self._pace, self._written = config, pace, written
+        self._config, self._pace, self._written, self._clock = config, pace, written, clock
 
     async def reconcile(self, key: Key) -> bool:
         """Whether it got further than to ask for a slot, which a build whose pod was refused does between two tries."""
@@ -68,7 +69,7 @@ class Reconciler:
         return steps.Context(
             pods=self._store.pods(key),
             config=self._config(),
-            now=datetime.now(UTC),
+            now=self._clock(),
             verdict=self._slots.verdict(key),
             gone=gone,
             first_delay=timedelta(seconds=self._pace.attempt),
@@ -207,7 +208,7 @@ class Reconciler:
 
     async def _ask_to_stop(self, namespace: str, pod: Observation, since: datetime, reason: Reason) -> None:
         ask = {"metadata": {"annotations": {names.ANNOTATION_STOP: reason.value}}}
-        running = (datetime.now(UTC) - since).total_seconds()
+        running = (self._clock() - since).total_seconds()
         force = {"spec": {"activeDeadlineSeconds": round(running) + _STOP_GRACE_SECONDS}}
         try:
             patched = await self._cluster.patch_pod(namespace, pod.name, pod.uid, {**ask, **force})

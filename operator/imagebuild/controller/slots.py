@@ -20,10 +20,21 @@ from imagebuild.core.admit import Candidate, Group, Key, Member, Verdict, admit
 from imagebuild.core.groups import member
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Slots:
-    def __init__(self, store: Store, queue: WorkQueue, config: Callable[[], OperatorConfig], look: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queue: WorkQueue,
+        config: Callable[[], OperatorConfig],
+        look: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         """`look`: seconds until pods that cannot start are looked at again; no event tells how long they have not."""
-        self._store, self._queue, self._config, self._look = store, queue, config, look
+        self._store, self._queue, self._config, self._look, self._clock = store, queue, config, look, clock
         self._waiting: dict[Key, Candidate] = {}
         self._verdicts: dict[Key, Verdict] = {}
         self._reserved: set[Key] = set()
@@ -59,12 +70,13 @@ class Slots:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._look if self._waiting else None)
             self._changed.clear()
-            self._judge()
+            self.judge()
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
+        """Says anew whose turn it is, and brings back those for whom that has changed."""
         config = self._config()
         patience = timedelta(seconds=seconds(config.timeouts.slot))
-        running = {*self._store.running(datetime.now(UTC) - patience), *self._reserved}
+        running = {*self._store.running(self._clock() - patience), *self._reserved}
         verdicts = admit(self._waiting.values(), running, config.limits, self._groups())
         for key in self._verdicts.keys() - verdicts.keys() - self._reserved:
             del self._verdicts[key]

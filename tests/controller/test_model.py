@@ -1,0 +1,184 @@
+"""Anything may happen, in any order: hypothesis looks for an order in which a promise breaks.
+
+The promises: never two live pods of one ImageBuild, no name of a pod twice, no status that goes backwards, no digest of
+another run (all checked where the API server takes a write, in model.py); no more pods than the limits say; no pod for a
+build that a newer one of its group has overtaken, as far as the operator had heard; and in the end every build is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+import make
+from controller.model import BUILD, POD, Operator, Truth, finished, order
+from imagebuild.api import names
+from imagebuild.contract.reasons import Reason
+from imagebuild.core.observe import observe
+
+NAMES = st.sampled_from(["one", "two", "three", "alone"])
+RUNNING = 2
+ENDS = st.sampled_from(["built", "failed", "broken", "missing", "stopped", "garbage", "evicted"])
+
+
+class Cluster(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.truth = Truth()
+        self.config = make.make_config(
+            limits={"running": RUNNING}, timeouts={"slot": "1000h", "start": "1000h", "queue": "1000h"}
+        )
+        self.operator = Operator(self.truth, self.config)
+        self.uids = 0
+
+    # what people do
+
+    @rule(name=NAMES, number=st.integers(0, 9), cancel=st.booleans())
+    def apply(self, name: str, number: int, *, cancel: bool) -> None:
+        group: dict[str, Any] = {"concurrency": {"group": "g", "order": number, "cancelRunning": cancel}}
+        if name in self.truth.builds:
+            return
+        self.uids += 1
+        spec = {**make.SPEC, **({} if name == "alone" else group)}
+        self.truth.put(BUILD, make.build_document(spec, name=name, uid=f"uid-{self.uids}", created=self.truth.now))
+
+    @rule(name=NAMES, version=st.sampled_from("123"))
+    def edit(self, name: str, version: str) -> None:
+        self.change(name, args={"V": version})
+
+    @rule(name=NAMES, suspend=st.booleans())
+    def suspend(self, name: str, *, suspend: bool) -> None:
+        self.change(name, suspend=suspend)
+
+    @rule(name=NAMES, word=st.sampled_from(["cancel", "rebuild-at", "done-at"]))
+    def annotate(self, name: str, word: str) -> None:
+        if (old := self.truth.builds.get(name)) is not None:
+            run = str(old.get("status", {}).get("run", {}).get("number", 1))
+            value = run if word == "cancel" else make.timestamp(make.at(self.truth.now))
+            annotations = {**old["metadata"].get("annotations", {}), f"{names.GROUP}/{word}": value}
+            self.truth.put(BUILD, {**old, "metadata": {**old["metadata"], "annotations": annotations}})
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        """The garbage collector takes what does not run at once."""
+        if name in self.truth.builds:
+            self.truth.remove(BUILD, name)
+            for pod in self.truth.live(name):
+                if "containerStatuses" not in self.truth.pods[pod]["status"]:
+                    self.truth.remove(POD, pod)
+
+    def change(self, name: str, **fields: Any) -> None:
+        if (old := self.truth.builds.get(name)) is not None:
+            meta = {**old["metadata"], "generation": old["metadata"]["generation"] + 1}
+            self.truth.put(BUILD, {**old, "metadata": meta, "spec": {**old["spec"], **fields}})
+
+    # what nodes do
+
+    @rule(which=st.integers(0, 9))
+    def pod_starts(self, which: int) -> None:
+        if live := self.truth.live():
+            self.report(live[which % len(live)], make.running(self.truth.now))
+
+    @rule(which=st.integers(0, 9), how=ENDS)
+    def pod_ends(self, which: int, how: str) -> None:
+        if live := self.truth.live():
+            self.end(live[which % len(live)], how)
+
+    @rule(which=st.integers(0, 9))
+    def pod_vanishes(self, which: int) -> None:
+        if self.truth.pods:
+            self.truth.remove(POD, sorted(self.truth.pods)[which % len(self.truth.pods)])
+
+    def end(self, name: str, how: str) -> None:
+        pod = self.truth.pods[name]
+        seen = observe(pod)
+        digest = f"sha256:{len(self.truth.digests):064}"
+        self.truth.digests[digest] = (seen.owner_uid, seen.run)
+        at = self.truth.now
+        status = {
+            "built": make.built(at, digest),
+            "failed": make.broken(Reason.STEP_FAILED, finished=at),
+            "broken": make.broken(Reason.DAEMON_DIED, finished=at),
+            "missing": make.broken(Reason.SECRET_MISSING, finished=at),
+            "stopped": make.broken(Reason.STOPPED, finished=at),
+            "garbage": make.ended("garbage"),
+            "evicted": make.killed("Evicted"),
+        }[how]
+        self.report(name, status)
+        if "deletionTimestamp" in pod["metadata"]:
+            self.truth.remove(POD, name)
+
+    def report(self, name: str, status: make.Document) -> None:
+        self.truth.put(POD, {**self.truth.pods[name], "status": status})
+
+    # what becomes of the operator
+
+    @rule(number=st.integers(1, 6))
+    def hears(self, number: int) -> None:
+        self.operator.hear(number)
+
+    @rule(number=st.integers(1, 6))
+    def works(self, number: int) -> None:
+        self.operator.work(number)
+
+    @rule(seconds=st.sampled_from([1.0, 5.0, 60.0, 1000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.truth.now += seconds
+
+    @rule()
+    def its_watch_breaks(self) -> None:
+        self.operator.relist()
+
+    @rule()
+    def it_is_killed_and_another_one_leads(self) -> None:
+        self.operator = Operator(self.truth, self.config)
+
+    @precondition(lambda self: not self.truth.fault)
+    @rule(fault=st.sampled_from(["refused", "unanswered"]))
+    def the_next_write_fails(self, fault: str) -> None:
+        self.truth.fault = fault
+
+    # what must hold
+
+    @invariant()
+    def no_more_pods_than_the_limits_say(self) -> None:
+        owned = [pod for pod in self.truth.live() if observe(self.truth.pods[pod]).owner_uid in self.existing()]
+        assert len(owned) <= RUNNING
+
+    def existing(self) -> set[str]:
+        return {build["metadata"]["uid"] for build in self.truth.builds.values()}
+
+    def teardown(self) -> None:
+        """The world calms down: everybody is heard, pods do what they should."""
+        self.truth.fault = ""
+        for name in list(self.truth.builds):
+            self.change(name, suspend=False)
+        for _ in range(60):
+            self.operator.relist()
+            self.operator.work(50)
+            self.truth.now += 400
+            for name in self.truth.live():
+                self.report(name, make.running(self.truth.now))
+                self.end(name, "built")
+            if all(finished(build) for build in self.truth.builds.values()) and not self.truth.live():
+                break
+        left = {name: build.get("status") for name, build in self.truth.builds.items() if not finished(build)}
+        assert not left, "every build is over in the end"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_order_of_events_breaks_a_promise(seed: int) -> None:
+    quick = settings(
+        max_examples=60,
+        stateful_step_count=40,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Cluster, settings=quick)
+    assert order({"spec": {}}) == -1
