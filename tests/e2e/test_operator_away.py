@@ -101,7 +101,7 @@ def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, 
 
 def _leader(story: Story) -> str:
     """The name of its pod: the lease's holder without the random end."""
-    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator")
+    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator-leader")
     return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
 
 
