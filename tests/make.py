@@ -44,6 +44,7 @@ def build_document(
     resource_version: str = "1",
     created: float = 0,
     annotations: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     status: ImageBuildStatus | None = None,
     deleting: bool = False,
 ) -> Document:
@@ -58,6 +59,7 @@ def build_document(
             "resourceVersion": resource_version,
             "creationTimestamp": timestamp(at(created)),
             **({"annotations": dict(annotations)} if annotations else {}),
+            **({"labels": dict(labels)} if labels else {}),
             **({"deletionTimestamp": timestamp(at(created))} if deleting else {}),
         },
         "spec": dict(spec),

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.crd import crd
-from imagebuild.api.spec import INPUTS, Resources
+from imagebuild.api.spec import INPUTS, NEUTRAL, Resources
 from imagebuild.contract.reasons import TABLE
 
 Schema = dict[str, Any]
@@ -127,7 +127,8 @@ _COLUMN = "Build input: a change starts a new run."
 
 
 def _rebuilds(path: str) -> str:
-    return "yes" if path.partition(".")[0] in INPUTS else "no"
+    first, _, rest = path.partition(".")
+    return "yes" if first in INPUTS and rest not in NEUTRAL.get(first, ()) else "no"
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[list[str]]:

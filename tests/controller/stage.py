@@ -167,6 +167,15 @@ class Stage:
         self.kubelet.end(await self.running(number, name), status)
         return await self.reaches(name, phase="Succeeded")
 
+    async def asked_to_stop(self, pod: str, reason: str, namespace: str = "team-a") -> None:
+        """The pod runs and has been told why it is to end."""
+
+        def told() -> bool:
+            metadata = self.objects.get(PODS, (namespace, pod))["metadata"]
+            return bool(metadata["annotations"].get(names.ANNOTATION_STOP) == reason)
+
+        await self.api.until(f"{pod} asked to stop: {reason}", told)
+
     async def more_requests(self, number: int) -> None:
         """So many more, or all builds are done."""
         enough, builds = len(self.api.requests) + number, self.objects.kept[BUILDS]

@@ -66,7 +66,7 @@ async def test_news_brings_a_key_back_early_but_not_where_the_server_asked_to_be
     queue, seen, looked = WorkQueue(Pace(error=3600, longest_error=3600)), list[Key](), asyncio.Event()
     last = ("team-a", "last")
 
-    async def look(key: Key) -> None:
+    async def look(key: Key) -> bool:
         seen.append(key)
         if key == ("team-a", "between"):
             queue.add(KEY)
@@ -75,6 +75,7 @@ async def test_news_brings_a_key_back_early_but_not_where_the_server_asked_to_be
         if len(seen) == 1:
             queue.add(key)  # news while it is worked on
             raise error
+        return True
 
     worker = asyncio.create_task(queue.work(look))
     queue.add(KEY)
@@ -129,3 +130,24 @@ async def test_a_permission_that_was_revoked_and_comes_back_costs_no_attempt(sta
     assert (status["attempt"], status["failures"]) == (1, 0)
     assert stage.api.count("create", PODS) == revoked.met + 1
     assert stage.api.count("update", f"{BUILDS}/status") <= 3
+
+
+async def test_back_off_grows_until_it_got_somewhere() -> None:
+    queue, seen, looked = WorkQueue(Pace(error=0.001)), list[int](), asyncio.Event()
+
+    async def look(key: Key) -> bool:
+        """Fails, comes no further, fails, and then gets through."""
+        seen.append(queue.failures(key))
+        if len(seen) == 5:
+            looked.set()
+            return True
+        if len(seen) in (1, 3):
+            raise UnansweredError("no")
+        queue.add(key)
+        return len(seen) == 4
+
+    worker = asyncio.create_task(queue.work(look))
+    queue.add(KEY)
+    await looked.wait()
+    worker.cancel()
+    assert seen == [0, 1, 1, 2, 0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import make
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.store import Store
@@ -11,6 +13,7 @@ from imagebuild.core.observe import State
 
 Document = dict[str, Any]
 KEY = ("team-a", "shop")
+LONG_AGO = make.at(-1_000)
 
 
 def at_version(document: Document, version: int) -> Document:
@@ -46,7 +49,7 @@ def test_a_pod_of_the_past_is_no_news() -> None:
     store.put_pod(pod(12, make.built()))
     assert store.put_pod(pod(11, make.running())) is None
     assert [seen.state for seen in store.pods(KEY)] == [State.ENDED]
-    assert list(store.running()) == []
+    assert list(store.running(LONG_AGO)) == []
 
 
 def test_a_change_that_says_nothing_about_the_build_is_no_news() -> None:
@@ -64,7 +67,7 @@ def test_what_was_deleted_does_not_come_back() -> None:
     store.put_pod(pod(20, make.running()))
     store.drop_pod(pod(22, make.running()))
     assert store.put_pod(pod(21, make.running())) is None
-    assert list(store.running()) == []
+    assert list(store.running(LONG_AGO)) == []
 
 
 def test_the_deletion_of_an_old_object_leaves_the_new_one_of_its_name() -> None:
@@ -74,7 +77,7 @@ def test_the_deletion_of_an_old_object_leaves_the_new_one_of_its_name() -> None:
     assert store.build(KEY) is not None
     store.put_pod(pod(22, make.running(), uid="new"))
     store.drop_pod(pod(21, make.running(), uid="old"))
-    assert list(store.running()) == [KEY]
+    assert list(store.running(LONG_AGO)) == [KEY]
 
 
 def test_a_deleted_pod_is_remembered_as_long_as_its_build_may_not_know_how_it_ended() -> None:
@@ -102,7 +105,7 @@ def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
     assert store.replace_builds([], 10) == store.replace_pods([], 11) == {KEY}
     assert store.build(KEY) is None
     assert store.pods(KEY) == ()
-    assert list(store.running()) == []
+    assert list(store.running(LONG_AGO)) == []
 
 
 def test_a_list_tells_what_events_have_not() -> None:
@@ -126,3 +129,36 @@ def test_pods_that_are_not_ours_are_nobodys() -> None:
     for change in changes:
         assert store.put_pod({**foreign, "metadata": foreign["metadata"] | change}) is None
     assert store.pods(KEY) == ()
+
+
+# --- what admission looks at
+
+
+@pytest.mark.parametrize(
+    ("status", "takes"),
+    [
+        pytest.param(make.running(), True, id="a pod that runs"),
+        pytest.param(make.waiting(), False, id="one that has waited too long"),
+        pytest.param(make.built(), False, id="one that has ended"),
+    ],
+)
+def test_a_pod_that_cannot_start_gives_its_slot_back_after_a_while(status: Document, takes: bool) -> None:
+    store = Store()
+    store.put_pod(pod(1, status))
+    assert list(store.running(make.at(1))) == ([KEY] if takes else [])
+    assert list(store.running(LONG_AGO)) == ([] if status == make.built() else [KEY])
+
+
+def test_a_group_has_the_builds_that_name_it_now() -> None:
+    store = Store()
+    in_group = {**make.SPEC, "concurrency": {"group": "main"}}
+    store.put_build(build(1, spec=in_group))
+    store.put_build(build(2, spec=in_group, name="other", uid="other-uid"))
+    assert set(store.group(("team-a", "main"))) == {KEY, ("team-a", "other")}
+    assert set(store.group(("team-b", "main"))) == set()
+    store.put_build(build(3, spec={**make.SPEC, "concurrency": {"group": "next"}}))
+    assert set(store.group(("team-a", "main"))) == {("team-a", "other")}
+    assert set(store.group(("team-a", "next"))) == {KEY}
+    store.drop_build(build(4, spec=in_group, name="other", uid="other-uid"))
+    store.replace_builds([], 9)
+    assert set(store.group(("team-a", "main"))) == set(store.group(("team-a", "next"))) == set()

@@ -7,9 +7,23 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from imagebuild.contract import layout
 from testbed.kubectl import Document, Kubectl, until
 
 DONE = ("Succeeded", "Failed")
+WAITS = "FROM busybox:1.37\nRUN /bin/sleep 86400 || true\n"
+"""A build that goes on until `Story.release` lets it end: no test has to be quick enough to see it run."""
+RELEASE = """
+import os, pathlib, signal
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\\0")
+    except OSError:
+        continue
+    if words[:2] == [b"/bin/sleep", b"86400"]:
+        os.kill(int(process.name), signal.SIGKILL)
+        print("released")
+"""
 FIVE_STEPS = """\
 FROM busybox:1.37 AS one
 RUN echo one > /one
@@ -95,6 +109,11 @@ class Story:
 
     def pods(self) -> list[Document]:
         return self.kubectl.items("pods", "--selector=app.kubernetes.io/managed-by=imagebuild-operator")
+
+    def release(self, pod: str) -> None:
+        """Ends the waiting step of WAITS, as soon as it has begun. RUN steps are processes of the build container."""
+        words = ("exec", pod, f"--container={layout.CONTAINER}", "--", "python3", "-c", RELEASE)
+        until(f"the waiting step of {pod}", lambda: self.kubectl(*words), seconds=120)
 
     def log(self) -> str:
         """Of all build pods, for a failed assertion."""

@@ -90,8 +90,8 @@ def test_a_missing_config_map_is_named_and_waited_for(story: Story) -> None:
 
 
 def test_a_build_that_takes_longer_than_its_timeout_is_stopped_and_its_log_stays(story: Story) -> None:
-    dockerfile = "FROM busybox:1.37\nRUN echo begun && sleep 600\n"
-    story.apply({"dockerfile": {"inline": dockerfile}, "timeouts": {"build": "8s"}, **DISCARD})
+    dockerfile = "FROM busybox:1.37\nRUN echo begun && sleep 86400\n"
+    story.apply({"dockerfile": {"inline": dockerfile}, "timeouts": {"build": "20s"}, **DISCARD})
     status = story.fails("TimedOut")
     assert "timeouts.build" in status["failure"]["nextStep"]
     assert "begun" in story.kubectl("logs", status["podName"])

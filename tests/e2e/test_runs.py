@@ -6,12 +6,10 @@ import datetime as dt
 
 import pytest
 
-from e2e.story import Story
+from e2e.story import WAITS, Story
 from testbed.kubectl import until
 
 pytestmark = pytest.mark.cluster
-
-SLOW = "FROM busybox:1.37\nRUN sleep 8\n"
 
 
 def test_the_same_spec_applied_twice_is_one_run(story: Story) -> None:
@@ -57,7 +55,7 @@ def test_rebuild_at_is_a_new_run_with_a_new_pod(story: Story) -> None:
 
 
 def test_inputs_that_change_while_the_build_runs_stop_it_and_build_the_new_ones(story: Story) -> None:
-    story.apply(story.inline("FROM busybox:1.37\nRUN sleep 300\n"))
+    story.apply(story.inline(WAITS))
     story.reaches(phase="Running")
     story.apply(story.inline())
     second = story.succeeds(run=2)
@@ -65,16 +63,16 @@ def test_inputs_that_change_while_the_build_runs_stop_it_and_build_the_new_ones(
 
 
 def test_a_deleted_imagebuild_takes_its_pod_with_it(story: Story) -> None:
-    story.apply(story.inline("FROM busybox:1.37\nRUN sleep 300\n"))
+    story.apply(story.inline(WAITS))
     story.reaches(phase="Running")
     story.kubectl("delete", "imagebuild", "app")
     until("the pod to be gone", lambda: not story.pods(), seconds=60)
 
 
 def test_a_pod_deleted_by_hand_is_followed_by_the_next_attempt(story: Story) -> None:
-    story.apply(story.inline(SLOW))
-    story.reaches(phase="Running")
-    (pod,) = story.pods()
-    story.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
+    story.apply(story.inline(WAITS))
+    first = story.reaches(phase="Running")
+    story.kubectl("delete", "pod", first["podName"], "--wait=false")
+    story.release(story.reaches(phase="Running", attempt=2)["podName"])
     status = story.succeeds()
     assert (status["attempt"], status["failures"]) == (2, 1)

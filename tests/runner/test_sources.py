@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_a_commit_that_is_no_tip_any_more_is_built(pod: Pod, repository: Reposit
     ],
 )
 def test_a_revision_that_is_not_there_is_named(
-    pod: Pod, repository: Repository, source: dict[str, str], named: str
+    pod: Pod, repository: Repository, source: dict[str, Any], named: str
 ) -> None:
     repository.commit()
     found, log, code = pod.run(Plan(git=GitSource(url=repository.url, **source)))

@@ -11,8 +11,8 @@ from imagebuild.api import names
 from imagebuild.api.status import ImageBuildStatus, Phase
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import CacheRef, LookUp
-from imagebuild.core import decide as steps
-from unit.world import World, told
+from imagebuild.core import decision as steps
+from unit.world import START, World, told
 
 PENDING, RUNNING, SUCCEEDED, FAILED = Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED
 
@@ -68,7 +68,7 @@ def test_nothing_is_written_for_a_build_that_has_not_changed() -> None:
 def test_a_build_that_is_being_deleted_is_left_alone() -> None:
     world = World()
     world.deleting = True
-    assert isinstance(world.decide(admitted=True), steps.Nothing)
+    assert isinstance(world.decide(verdict=START), steps.Nothing)
 
 
 # --- waiting for a turn

@@ -16,6 +16,12 @@ STOPPED = make.broken(Reason.STOPPED, "asked to end")
 SAID_NOTHING = make.ended(code=1)
 
 
+def disrupted(reason: str) -> make.Document:
+    """Kubernetes ended it, and the runner heard only TERM."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "by somebody"}
+    return {**STOPPED, "conditions": [condition]}
+
+
 @pytest.mark.parametrize(
     ("status", "state", "reason"),
     [
@@ -42,7 +48,14 @@ SAID_NOTHING = make.ended(code=1)
         pytest.param(STOPPED, State.ENDED, Reason.POD_LOST, id="a bare TERM is somebody deleting the pod"),
         pytest.param(make.killed("Evicted"), State.ENDED, Reason.EVICTED, id="evicted before it had started"),
         pytest.param(make.killed("DeadlineExceeded"), State.ENDED, Reason.TIMED_OUT, id="its time is over"),
-        pytest.param(make.killed("NodeShutdown"), State.ENDED, Reason.POD_LOST, id="its node is shut down"),
+        pytest.param(make.killed("NodeShutdown"), State.ENDED, Reason.NODE_LOST, id="its node is shut down"),
+        pytest.param(make.killed("Preempting"), State.ENDED, Reason.PREEMPTED, id="the kubelet made room"),
+        pytest.param(
+            disrupted("PreemptionByScheduler"), State.ENDED, Reason.PREEMPTED, id="the scheduler made room: a bare TERM"
+        ),
+        pytest.param(disrupted("DeletionByTaintManager"), State.ENDED, Reason.NODE_LOST, id="its node does not answer"),
+        pytest.param(disrupted("EvictionByEvictionAPI"), State.ENDED, Reason.EVICTED, id="its node is drained"),
+        pytest.param(disrupted("New"), State.ENDED, Reason.POD_LOST, id="disrupted in a way that is not known here"),
         pytest.param(make.killed("Other"), State.ENDED, Reason.POD_LOST, id="failed without a container"),
         pytest.param(SAID_NOTHING, State.ENDED, Reason.UNKNOWN, id="it ended without a word"),
         pytest.param(make.ended("panic!"), State.ENDED, Reason.UNKNOWN, id="it ended with words of another program"),

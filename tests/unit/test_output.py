@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.api.status import Run
 from imagebuild.contract import plan
 from imagebuild.core.output import output, repository
+
+RUN = Run(number=7, inputs_hash="0123")
 
 
 @pytest.mark.parametrize(
@@ -23,8 +26,14 @@ from imagebuild.core.output import output, repository
     ],
 )
 def test_images_are_what_the_runner_pushes(written: dict[str, Any], images: tuple[str, ...]) -> None:
-    part = output(ImageBuildSpec.model_validate({"output": written}), run=7)
-    assert part.plan == {"output": plan.Output(images=images)}
+    part = output(ImageBuildSpec.model_validate({"output": written}), RUN)
+    assert part.plan == {"output": plan.Output(images=images, inputs=RUN.inputs_hash if images else "")}
+
+
+@pytest.mark.parametrize("written", plan.IfExists)
+def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfExists) -> None:
+    spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "ifExists": written.value}})
+    assert output(spec, RUN).plan["output"].if_exists is written
 
 
 @pytest.mark.parametrize(

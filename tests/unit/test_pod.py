@@ -13,7 +13,7 @@ from imagebuild.api import names
 from imagebuild.api.status import Run
 from imagebuild.contract import layout, plan
 from imagebuild.core.part import Manifest
-from imagebuild.core.pod import pod, pod_name
+from imagebuild.core.pod import pod, pod_hash, pod_name
 
 
 def manifest(
@@ -116,7 +116,7 @@ def test_the_plan_travels_as_an_annotation_and_carries_spec_and_configuration() 
     assert read == plan.Plan(
         git=plan.GitSource(url="https://git.example.com/shop.git", branch="main"),
         args=("--opt", "build-arg:A=1"),
-        output=plan.Output(images=("registry.example.com/shop:{commit}",)),
+        output=plan.Output(images=("registry.example.com/shop:{commit}",), inputs="0123"),
         cache=plan.BranchCache(
             repository="registry.example.com/shop",
             scope='["https://git.example.com/shop.git", null, "Dockerfile", null]',
@@ -183,6 +183,11 @@ DEFAULTS = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi
             id="a limit alone is the request too, as everywhere in Kubernetes",
         ),
         pytest.param(
+            {"requests": {"memory": "16Gi"}},
+            {"requests": {"cpu": "1", "memory": "16Gi"}},
+            id="a request alone has no limit: the operator's could be lower than it",
+        ),
+        pytest.param(
             {"requests": {"memory": "2Gi"}, "limits": {"memory": "8Gi"}},
             {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
             id="both",
@@ -204,3 +209,41 @@ def test_the_node_pulls_the_builder_image_with_the_administrators_secrets() -> N
     assert made["spec"]["imagePullSecrets"] == [{"name": "pull"}]
     assert container(made)["image"] == "registry.example.com/builder:1"
     assert "imagePullSecrets" not in manifest()["spec"]
+
+
+def test_the_node_is_chosen_by_its_labels() -> None:
+    labels = {"kubernetes.io/arch": "amd64"}
+    assert manifest({**make.SPEC, "pod": {"nodeSelector": labels}})["spec"]["nodeSelector"] == labels
+    assert "nodeSelector" not in manifest()["spec"]
+
+
+# --- limits of time
+
+
+@pytest.mark.parametrize(
+    ("spec", "config", "seconds", "silence"),
+    [
+        pytest.param({}, {}, 3600, None, id="by default an hour, and no limit of silence"),
+        pytest.param({}, {"build": "2h", "silence": "5m"}, 7200, 300, id="the operator's"),
+        pytest.param({"build": "10m", "silence": "90s"}, {"silence": "5m"}, 600, 90, id="the user's over it"),
+    ],
+)
+def test_a_pod_has_its_time(spec: dict[str, str], config: dict[str, str], seconds: int, silence: float | None) -> None:
+    made = manifest({**make.SPEC, "timeouts": spec}, {"timeouts": config})
+    assert made["spec"]["activeDeadlineSeconds"] == seconds
+    assert plan.parse(made["metadata"]["annotations"][names.ANNOTATION_PLAN]).silence == silence
+
+
+# --- the same again
+
+
+def test_a_pods_hash_is_of_all_that_it_was_made_from() -> None:
+    one, same = manifest(), manifest(generation=2)
+    others = [
+        manifest({**make.SPEC, "args": {"A": "1"}}),
+        manifest({**make.SPEC, "pod": {"resources": {"limits": {"memory": "9Gi"}}}}),
+        manifest(config={"isolation": "Userns"}),
+    ]
+    assert pod_hash(one) == pod_hash(same)
+    assert len({pod_hash(each) for each in [one, *others]}) == 4
+    assert one["metadata"]["annotations"][names.ANNOTATION_GENERATION] == "1"

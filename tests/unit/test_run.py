@@ -10,7 +10,7 @@ import make
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.names import ANNOTATION_REBUILD_AT
 from imagebuild.api.status import ImageBuildStatus, Run, timestamp
-from imagebuild.core.run import due, inputs_hash, next_rebuild
+from imagebuild.core.run import due, inputs_hash, next_request
 
 HASH = inputs_hash(make.SPEC)
 
@@ -105,4 +105,4 @@ def test_pods_alone_are_enough_to_go_on_where_the_status_was_lost() -> None:
 @pytest.mark.parametrize(("rebuild", "wanted"), [(None, None), (50, None), (90, 90)])
 def test_a_rebuild_to_come_says_when_to_look_again(rebuild: float | None, wanted: float | None) -> None:
     expected = None if wanted is None else make.at(wanted)
-    assert next_rebuild(built_once(rebuild=rebuild), make.at(60)) == expected
+    assert next_request(built_once(rebuild=rebuild), make.at(60)) == expected

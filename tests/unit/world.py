@@ -15,16 +15,20 @@ from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus, Phase
 from imagebuild.contract.reasons import Reason
-from imagebuild.core import decide as steps
+from imagebuild.core import decision as steps
+from imagebuild.core.admit import Verdict
+from imagebuild.core.decide import decide, refused
 from imagebuild.core.observe import State, observe
 from make import Document
 
 _MOST_STEPS = 12
+START = Verdict(reason=Reason.STARTING)
 
 
 class World:
     def __init__(self, spec: Mapping[str, Any] = make.SPEC, **config: Any) -> None:
-        self.spec, self.generation, self.annotations = dict(spec), 1, dict[str, str]()
+        self.spec, self.generation = dict(spec), 1
+        self.annotations, self.labels = dict[str, str](), dict[str, str]()
         self.uid, self.deleting = "build-uid", False
         self.status = ImageBuildStatus()
         self.pods: dict[str, Document] = {}
@@ -34,6 +38,9 @@ class World:
         self.config = make.make_config(**config)
         self.now = 0.0
         self.slot, self.refusal = True, (Reason.BUILT, "")
+        self.overtaken: Verdict | None = None
+        """What admission says of a build that must end."""
+        self.expired = False
         self.writes: list[ImageBuildStatus] = []
         self.created: list[str] = []
         self.recorded: set[str] = set()
@@ -72,6 +79,7 @@ class World:
             self.spec,
             generation=self.generation,
             annotations=self.annotations,
+            labels=self.labels,
             uid=self.uid,
             deleting=self.deleting,
             status=self.status,
@@ -80,37 +88,41 @@ class World:
     def live(self) -> list[str]:
         return [name for name, document in self.pods.items() if observe(document).live]
 
-    def decide(self, *, admitted: bool = False, gone: str = "") -> steps.Decision:
-        return steps.decide(self.build, self._context(admitted=admitted, gone=gone))
+    def decide(self, *, verdict: Verdict | None = None, gone: str = "") -> steps.Decision:
+        return decide(self.build, self._context(verdict=verdict, gone=gone))
 
     def settle(self, seconds: float = 0, *, most: int = _MOST_STEPS) -> ImageBuildStatus:
         """Lets time pass, and decides until nothing is left to do; with fewer steps the operator dies in between."""
         self.now += seconds
-        admitted, gone = False, ""
+        verdict, gone = self.overtaken, ""
         for _ in range(most):
-            decision = self.decide(admitted=admitted, gone=gone)
-            if isinstance(decision, steps.Queue) and self.slot and not admitted:
-                admitted = True
+            decision = self.decide(verdict=verdict, gone=gone)
+            if isinstance(decision, steps.Queue) and self.slot and verdict is None:
+                verdict = START
             elif isinstance(decision, steps.Confirm):
                 assert decision.name not in self.pods, "only pods that are out of view are confirmed"
                 gone = decision.name
-            elif not self._apply(decision, admitted=admitted):
+            elif not self._apply(decision):
                 return self.status
         assert most < _MOST_STEPS, "deciding does not come to an end"
         return self.status
 
-    def _context(self, *, admitted: bool = False, gone: str = "") -> steps.Context:
+    def _context(self, *, verdict: Verdict | None = None, gone: str = "") -> steps.Context:
         seen = tuple(observe(document) for document in self.view.values())
-        return steps.Context(pods=seen, config=self.config, now=make.at(self.now), admitted=admitted, gone=gone)
+        return steps.Context(pods=seen, config=self.config, now=make.at(self.now), verdict=verdict, gone=gone)
 
-    def _apply(self, decision: steps.Decision, *, admitted: bool) -> bool:
+    def _apply(self, decision: steps.Decision) -> bool:
         match decision:
             case steps.Nothing():
                 return False
             case steps.Report():
                 self.wake_at = decision.wake_at
                 return self._write(decision.status)
+            case steps.Delete():
+                self.expired = True
+                return False
             case steps.Queue():
+                self.wake_at = decision.wake_at
                 return self._write(decision.status)
             case steps.Create():
                 return self._create(decision)
@@ -133,8 +145,7 @@ class World:
         reason, message = self.refusal
         if message:
             wake_at = make.at(self.now + 30) if reason is Reason.QUOTA_EXCEEDED else None
-            refused = steps.refused(self.build, decision, reason, message, self._context(), wake_at=wake_at)
-            return self._apply(refused, admitted=False)
+            return self._apply(refused(self.build, decision, reason, message, self._context(), wake_at=wake_at))
         name = decision.manifest["metadata"]["name"]
         assert not self.live(), "two pods of one name never live at once"
         assert name not in self.recorded, "a name that the status knows is never used again"

@@ -10,9 +10,21 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from imagebuild.api.model import Model
-from imagebuild.api.names import ANNOTATION_REBUILD_AT
-from imagebuild.api.spec import INPUTS, ImageBuildSpec
+from imagebuild.api.names import ANNOTATION_CANCEL, ANNOTATION_DONE_AT, ANNOTATION_REBUILD_AT
+from imagebuild.api.spec import INPUTS, NEUTRAL, ImageBuildSpec
 from imagebuild.api.status import ImageBuildStatus
+
+_TRACKED = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "app.kubernetes.io/instance": "Argo CD or Helm",  # Argo CD's default before 3.0
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Labels and annotations by which tools know what they keep. They create again what somebody else deletes."""
+
+
+_NUMBER_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,24 +37,30 @@ class ImageBuild:
     created_at: datetime
     deleting: bool
     inputs: Mapping[str, Any]
-    """The build inputs exactly as written."""
+    """The build inputs as written."""
     spec: ImageBuildSpec | None
     """None where `problem` says why."""
     problem: str
     unknown_fields: tuple[str, ...]
     """Fields of the spec that this operator does not know; the CRD is newer than the operator."""
     rebuild_at: datetime | None
+    done_at: datetime | None
+    cancelled_run: int | None
+    """The run that the annotation cancels, whether or not there is such a run."""
+    kept_by: str
+    """The tool that would create this ImageBuild again if it were deleted; empty where none has left its mark."""
     status: ImageBuildStatus
 
     @property
     def finished(self) -> bool:
         """The last run seen is over; whether a new one is due is another question."""
-        return self.status.phase is not None and self.status.phase.terminal
+        return self.status.over
 
 
 def parse(document: Mapping[str, Any]) -> ImageBuild:
     """Reads any document the API server can hold. A spec that cannot be read is a `problem`, such a status is none."""
     meta, written = document["metadata"], document.get("spec") or {}
+    annotations, labels = meta.get("annotations") or {}, meta.get("labels") or {}
     spec, problem = _spec(written)
     return ImageBuild(
         namespace=meta["namespace"],
@@ -52,13 +70,28 @@ def parse(document: Mapping[str, Any]) -> ImageBuild:
         resource_version=meta["resourceVersion"],
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         deleting="deletionTimestamp" in meta,
-        inputs={key: written[key] for key in INPUTS if key in written},
+        inputs={key: _input(key, written[key]) for key in INPUTS if key in written},
         spec=spec,
         problem=problem,
         unknown_fields=tuple(unknown_fields(ImageBuildSpec, written)),
-        rebuild_at=moment((meta.get("annotations") or {}).get(ANNOTATION_REBUILD_AT)),
+        rebuild_at=moment(annotations.get(ANNOTATION_REBUILD_AT)),
+        done_at=moment(annotations.get(ANNOTATION_DONE_AT)),
+        cancelled_run=_number(annotations.get(ANNOTATION_CANCEL, "")),
+        kept_by=next((tool for mark, tool in _TRACKED.items() if mark in annotations or mark in labels), ""),
         status=_status(document.get("status") or {}),
     )
+
+
+def _input(name: str, written: Any) -> Any:
+    """Without what says nothing of the image, so that it can change without a rebuild."""
+    if isinstance(written, Mapping) and name in NEUTRAL:
+        return {key: value for key, value in written.items() if key not in NEUTRAL[name]}
+    return written
+
+
+def _number(written: str) -> int | None:
+    """Of a text that somebody wrote by hand; anything else is none."""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < _NUMBER_DIGITS else None
 
 
 def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "spec") -> list[str]:

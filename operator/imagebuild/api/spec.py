@@ -17,6 +17,8 @@ from imagebuild.contract.plan import CacheExport, CacheImport, IfExists
 
 INPUTS = ("source", "dockerfile", "args", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
+NEUTRAL = {"output": ("ifExists",)}
+"""Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
 
 _REF_NAME = r"self.matches('^[^-\\s~^:?*\\[\\\\@{}][^\\s~^:?*\\[\\\\@{}]*$') && !self.contains('..')"
 _IMAGE = (

@@ -238,3 +238,8 @@ class ImageBuildStatus(Model):
     """Why the last run failed."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""
+
+    @property
+    def over(self) -> bool:
+        """The run has ended."""
+        return self.phase is not None and self.phase.terminal

@@ -36,7 +36,10 @@ LIMIT = 128 * 1024
 
 
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
-"""Of pushed manifests: what they were built from. `ifExists: Reuse` looks for it."""
+"""Of manifests that are pushed with `ifExists: Reuse`: what they were built from. The next such build looks for it.
+
+Of no others: it would give an image a new digest at every commit, also where nothing of what it is made from changed.
+"""
 
 
 class PlanTooLargeError(ValueError):
@@ -73,6 +76,8 @@ class GitSource:
     """A full ref such as refs/tags/v1 or refs/pull/7/head, instead of a branch."""
     commit: str | None = None
     """Full object id; what is built, whatever the branch points to."""
+    pinned: bool = False
+    """The commit is not the user's: an earlier attempt of the same run reported it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,6 @@ class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
     inline: str | None = None
-    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from imagebuild.api.status import Phase
 from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
 from imagebuild.controller.events import Events
+from imagebuild.controller.janitor import Janitor
 from imagebuild.controller.metrics import Metrics, Now
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
@@ -48,7 +49,7 @@ class App:
         self._cluster = cluster.guarded(leads)
         self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
         self._config, self.pace, self._leads = config, pace, leads
-        self._slots = Slots(self.store, self.queue, lambda: config.current.limits)
+        self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
         self._reconciler = Reconciler(
             self._cluster,
@@ -59,6 +60,7 @@ class App:
             pace=pace,
             written=Telemetry(metrics, self._events).written,
         )
+        self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.swept = self.ending = False
@@ -72,8 +74,9 @@ class App:
         self._relisted.set()  # kopf's first list is still to come
         self._supervise("events", self._events.run())
         self._supervise("admission", self._slots.run())
-        self._supervise("config", self._config.follow(self.pace.config, self._slots.poke))
+        self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
+        self._supervise("janitor", self._janitor.run(self.pace.clean))
         for number in range(_WORKERS):
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 
@@ -97,6 +100,12 @@ class App:
         if key is not None:
             self.queue.add(key)
             self._slots.poke()
+
+    def _reconfigured(self) -> None:
+        """Limits, retries, hold: any of it may be what an unfinished build waits for."""
+        for build in self.store.builds():
+            if not build.finished:
+                self.news((build.namespace, build.name))
 
     def relisted(self) -> None:
         """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""
@@ -131,7 +140,7 @@ class App:
         return Now(
             builds=Counter(build.status.phase or Phase.PENDING for build in self.store.builds()),
             waiting=self._slots.waiting,
-            running=len(self.store.running()),
+            running=len(self.store.live),
             queued=self.queue.depth,
             leads=self._leads(),
         )

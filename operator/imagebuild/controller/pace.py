@@ -24,5 +24,9 @@ class Pace:
     error: float = 0.2
     """After an error on one ImageBuild; doubles with each."""
     longest_error: float = 60.0
+    clean: float = 60.0
+    """Between two looks for pods that are kept no longer."""
+    slots: float = 5.0
+    """While builds wait, between two looks at pods that keep their slot without starting."""
     drain: float = 1.0
     """For the events that are still to be posted when the operator ends."""

@@ -16,8 +16,9 @@ from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Store
-from imagebuild.core import decide as steps
+from imagebuild.core import decision as steps
 from imagebuild.core.admit import Key
+from imagebuild.core.decide import decide, refused
 from imagebuild.core.observe import Observation, State
 
 _MOST_STEPS = 8
@@ -25,6 +26,8 @@ _MOST_STEPS = 8
 _STOP_GRACE_SECONDS = 30
 """What a pod that was asked to stop is given until the kubelet ends it."""
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+_PATIENCE = 5
+"""Failures in a row, each after a longer pause than the one before."""
 _NO_RIGHT = "cannot create resource"
 """In a 403 that is not about the pod: the operator lacks a permission. No build fails for that."""
 
@@ -45,19 +48,20 @@ class Reconciler:
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
         self._config, self._pace, self._written = config, pace, written
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> bool:
+        """Whether it got further than to ask for a slot, which a build whose pod was refused does between two tries."""
         gone = ""
         for _ in range(_MOST_STEPS):
             build = self._store.build(key)
             if build is None:
                 self._slots.release(key)
-                return
+                return True
             context = self._context(key, gone)
-            decision = steps.decide(build, context)
+            decision = decide(build, context)
             if isinstance(decision, steps.Confirm):
                 gone = await self._look(key, decision.name)
             elif not await self._apply(build, decision, context):
-                return
+                return not isinstance(decision, steps.Queue)
         raise RuntimeError(f"{_MOST_STEPS} decisions came to no end")
 
     def _context(self, key: Key, gone: str) -> steps.Context:
@@ -65,7 +69,7 @@ class Reconciler:
             pods=self._store.pods(key),
             config=self._config(),
             now=datetime.now(UTC),
-            admitted=self._slots.admitted(key),
+            verdict=self._slots.verdict(key),
             gone=gone,
             first_delay=timedelta(seconds=self._pace.attempt),
         )
@@ -79,20 +83,36 @@ class Reconciler:
             case steps.Nothing():
                 return False
             case steps.Report():
-                if decision.wake_at is not None:
-                    self._queue.add_at(key, decision.wake_at)
+                self._wake(key, decision.wake_at)
                 return await self._write(build, decision.status)
             case steps.Queue():
-                self._slots.ask(key, decision.since)
-                return self._slots.told_to_wait(key) and await self._write(build, decision.status)
+                self._wake(key, decision.wake_at)
+                self._slots.ask(decision.candidate)
+                return context.verdict is not None and await self._write(build, decision.status)
             case steps.Create():
                 return await self._create(build, decision, context)
             case steps.Stop():
                 return await self._stop(key, decision.pod, decision.reason)
+            case steps.Delete():
+                return await self._delete(build)
             case steps.Confirm():
                 raise AssertionError("handled by the caller")
             case _:
                 assert_never(decision)
+
+    def _wake(self, key: Key, at: datetime | None) -> None:
+        if at is not None:
+            self._queue.add_at(key, at)
+
+    async def _delete(self, build: ImageBuild) -> bool:
+        try:
+            await self._cluster.delete_build(build.namespace, build.name, build.uid, build.resource_version)
+        except ApiError as error:
+            if error.code == _CONFLICT:
+                return await self._read_again(build)
+            if error.code != _NOT_FOUND:
+                raise
+        return False  # the event follows
 
     async def _write(self, build: ImageBuild, status: ImageBuildStatus) -> bool:
         if status == build.status:
@@ -131,7 +151,7 @@ class Reconciler:
         try:
             self._store.put_pod(await self._cluster.create_pod(decision.manifest))
         except ApiError as error:
-            adopted = error.code == _CONFLICT and await self._adopt(build, decision)
+            adopted = error.code == _CONFLICT and await self._adopt(build, decision.manifest["metadata"]["name"])
             self._slots.release(key)
             return adopted or await self._refused(build, decision, error, context)
         # not where no answer came: the pod may be there, and keeps its slot until that is known
@@ -139,18 +159,15 @@ class Reconciler:
         self._queue.add(key)  # behind the builds that wait for a pod: the status can wait, and says more then
         return False
 
-    async def _adopt(self, build: ImageBuild, decision: steps.Create) -> bool:
-        """A pod has the name already: is it the one we wanted, from before a crash?"""
-        wanted = decision.manifest["metadata"]
-        found = await self._cluster.pod(build.namespace, wanted["name"])
-        annotations = found["metadata"].get("annotations") or {}
+    async def _adopt(self, build: ImageBuild, name: str) -> bool:
+        """A pod has the name already. Is it ours, from before a crash, it is seen now, and decided anew what to do with
+        it: the inputs may have changed since it was made."""
+        found = await self._cluster.pod(build.namespace, name)
         owners = {owner["uid"] for owner in found["metadata"].get("ownerReferences") or ()}
-        ours = build.uid in owners
-        same = annotations.get(names.ANNOTATION_INPUTS) == wanted["annotations"][names.ANNOTATION_INPUTS]
-        if not (ours and same):
+        if build.uid not in owners:
             return False
         self._store.put_pod(found)
-        return True
+        return any(seen.name == name for seen in self._store.pods((build.namespace, build.name)))
 
     async def _refused(
         self, build: ImageBuild, decision: steps.Create, error: ApiError, context: steps.Context
@@ -166,9 +183,13 @@ class Reconciler:
                 reason, message = Reason.POD_REJECTED, error.message
             case 404:
                 return False  # the namespace is gone, and the ImageBuild with it
+            case 500 if self._queue.failures((build.namespace, build.name)) >= _PATIENCE:
+                # a webhook that does not answer, as a rule: worth a word once it is not over in a moment
+                reason, message = Reason.CLUSTER_UNAVAILABLE, error.message
+                wake_at = context.now + timedelta(seconds=self._pace.quota)
             case _:
                 raise error
-        report = steps.refused(build, decision, reason, message, context, wake_at=wake_at)
+        report = refused(build, decision, reason, message, context, wake_at=wake_at)
         return await self._apply(build, report, context)
 
     async def _stop(self, key: Key, pod: Observation, reason: Reason) -> bool:

@@ -1,4 +1,4 @@
-"""Admission: one task that hands out slots for running builds, so that no two workers ever count the same slot free.
+"""Admission: one task that says whose turn it is, so that no two workers ever count the same slot free.
 
 A slot that was handed out is reserved in memory until the pod is there; from then on the pod itself counts. After a
 restart nothing is reserved and every live pod counts, so nothing has to be stored.
@@ -7,20 +7,25 @@ restart nothing is reserved and every live pod counts, so nothing has to be stor
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from imagebuild.api.config import Limits
+from imagebuild.api.config import OperatorConfig
+from imagebuild.api.timespan import seconds
+from imagebuild.contract.reasons import Reason
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.store import Store
-from imagebuild.core.admit import Candidate, Key, admit
+from imagebuild.core.admit import Candidate, Group, Key, Member, Verdict, admit
+from imagebuild.core.groups import member
 
 
 class Slots:
-    def __init__(self, store: Store, queue: WorkQueue, limits: Callable[[], Limits]) -> None:
-        self._store, self._queue, self._limits = store, queue, limits
+    def __init__(self, store: Store, queue: WorkQueue, config: Callable[[], OperatorConfig], look: float) -> None:
+        """`look`: seconds until pods that cannot start are looked at again; no event tells how long they have not."""
+        self._store, self._queue, self._config, self._look = store, queue, config, look
         self._waiting: dict[Key, Candidate] = {}
-        self._told: set[Key] = set()
+        self._verdicts: dict[Key, Verdict] = {}
         self._reserved: set[Key] = set()
         self._changed = asyncio.Event()
 
@@ -28,23 +33,20 @@ class Slots:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def admitted(self, key: Key) -> bool:
-        return key in self._reserved
+    def verdict(self, key: Key) -> Verdict | None:
+        """None as long as admission has not looked at it."""
+        return self._verdicts.get(key)
 
-    def told_to_wait(self, key: Key) -> bool:
-        """Admission has looked at it and there is no slot: worth a line in the status."""
-        return key in self._told
-
-    def ask(self, key: Key, since: datetime) -> None:
-        if key not in self._waiting:
-            self._waiting[key] = Candidate(key, since)
+    def ask(self, candidate: Candidate) -> None:
+        if self._waiting.get(candidate.key) != candidate:
+            self._waiting[candidate.key] = candidate
             self._changed.set()
 
     def release(self, key: Key) -> None:
         """The build has its pod, or wants no slot any more."""
         self._reserved.discard(key)
-        self._told.discard(key)
-        self._waiting.pop(key, None)
+        if self._waiting.pop(key, None) is not None or self._admitted(key):
+            self._verdicts.pop(key, None)
         self.poke()
 
     def poke(self) -> None:
@@ -54,15 +56,40 @@ class Slots:
 
     async def run(self) -> None:
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._look if self._waiting else None)
             self._changed.clear()
-            running = {*self._store.running(), *self._reserved}
-            limits = self._limits()
-            for key in admit(self._waiting.values(), running, limits) if len(running) < limits.running else ():
+            self._judge()
+
+    def _judge(self) -> None:
+        config = self._config()
+        patience = timedelta(seconds=seconds(config.timeouts.slot))
+        running = {*self._store.running(datetime.now(UTC) - patience), *self._reserved}
+        verdicts = admit(self._waiting.values(), running, config.limits, self._groups())
+        for key in self._verdicts.keys() - verdicts.keys() - self._reserved:
+            del self._verdicts[key]
+        for key, verdict in verdicts.items():
+            if self._verdicts.get(key) != verdict:
+                self._verdicts[key] = verdict
+                self._queue.add(key)
+            if verdict.reason is Reason.STARTING:
                 del self._waiting[key]
-                self._told.discard(key)
                 self._reserved.add(key)
-                self._queue.add(key)
-            for key in self._waiting.keys() - self._told:
-                self._told.add(key)
-                self._queue.add(key)
+
+    def _groups(self) -> dict[Group, tuple[Member, ...]]:
+        wanted = {candidate.group for candidate in self._waiting.values() if candidate.group is not None}
+        return {group: tuple(self._members(group)) for group in wanted}
+
+    def _members(self, group: Group) -> list[Member]:
+        found = []
+        for key in self._store.group(group):
+            build = self._store.build(key)
+            if build is None:
+                continue
+            asks = self._waiting.get(key)
+            found.append(member(build, asks, reserved=key in self._reserved, alive=self._store.alive(key)))
+        return [each for each in found if each is not None]
+
+    def _admitted(self, key: Key) -> bool:
+        found = self._verdicts.get(key)
+        return found is not None and found.reason is Reason.STARTING

@@ -7,12 +7,14 @@ nothing. That is what `resourceVersion` is compared for.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild, parse
-from imagebuild.core.admit import Key
+from imagebuild.core.admit import Group, Key
+from imagebuild.core.groups import group
 from imagebuild.core.observe import Observation, observe
 
 Document = Mapping[str, Any]
@@ -25,6 +27,8 @@ class Store:
         self._builds: dict[Key, ImageBuild] = {}
         self._pods: dict[Key, dict[str, tuple[int, Observation]]] = defaultdict(dict)
         self._live: set[Key] = set()
+        self._groups: dict[Group, set[Key]] = defaultdict(set)
+        self._orphans: list[tuple[str, str, str]] = []
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
     def build(self, key: Key) -> ImageBuild | None:
@@ -36,9 +40,33 @@ class Store:
     def pods(self, key: Key) -> tuple[Observation, ...]:
         return tuple(seen for _, seen in self._pods.get(key, {}).values())
 
-    def running(self) -> Collection[Key]:
+    def all_pods(self) -> Iterator[tuple[Key, Observation]]:
+        for key, pods in self._pods.items():
+            for _, seen in pods.values():
+                yield key, seen
+
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Namespace, name and uid of build pods that no ImageBuild owns any more, as of the last whole list: theirs was
+        deleted with --cascade=orphan."""
+        return self._orphans
+
+    def group(self, wanted: Group) -> Iterable[Key]:
+        return self._groups.get(wanted, ())
+
+    @property
+    def live(self) -> Collection[Key]:
         """Keys with a pod that has not ended."""
         return self._live
+
+    def alive(self, key: Key) -> bool:
+        """There is a pod that has not ended."""
+        return key in self._live
+
+    def running(self, patience_since: datetime) -> Iterator[Key]:
+        """Keys with a pod that takes a slot: one that has not ended, and has not tried to start since this moment."""
+        for key in self._live:
+            if any(seen.takes_a_slot(patience_since) for seen in self.pods(key)):
+                yield key
 
     def put_build(self, document: Document) -> Key | None:
         """The key if this is news."""
@@ -47,7 +75,7 @@ class Store:
         known = self._builds.get(key)
         if meta["uid"] in self._deleted or (known and int(known.resource_version) >= int(meta["resourceVersion"])):
             return None
-        self._builds[key] = parse(document)
+        self._set(key, parse(document))
         return key
 
     def put_pod(self, document: Document) -> Key | None:
@@ -68,7 +96,7 @@ class Store:
         key = (meta["namespace"], meta["name"])
         self._bury(meta["uid"])
         if (known := self._builds.get(key)) is not None and known.uid == meta["uid"]:
-            del self._builds[key]
+            self._set(key, None)
         return key
 
     def drop_pod(self, document: Document) -> Key | None:
@@ -90,12 +118,14 @@ class Store:
         changed = {key for key in listed.values() if key is not None}
         for key, build in list(self._builds.items()):
             if build.uid not in listed and int(build.resource_version) <= version:
-                del self._builds[key]
+                self._set(key, None)
                 changed.add(key)
         return changed
 
     def replace_pods(self, items: Iterable[Document], version: int) -> set[Key]:
-        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in items}
+        documents = list(items)
+        self._orphans = [_identity(document) for document in documents if _is_orphan(document)]
+        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in documents}
         changed = {key for key in listed.values() if key is not None}
         for key, pods in list(self._pods.items()):
             for name, (seen_at, seen) in list(pods.items()):
@@ -103,6 +133,18 @@ class Store:
                     self._forget_pod(key, name, seen.uid)
                     changed.add(key)
         return changed
+
+    def _set(self, key: Key, build: ImageBuild | None) -> None:
+        old = self._builds.pop(key, None)
+        was, now = (group(each) if each else None for each in (old, build))
+        if was is not None and was != now:
+            self._groups[was].discard(key)
+            if not self._groups[was]:
+                del self._groups[was]
+        if now is not None:
+            self._groups[now].add(key)
+        if build is not None:
+            self._builds[key] = build
 
     def _forget_pod(self, key: Key, name: str, uid: str) -> None:
         known = self._pods[key].get(name)
@@ -142,3 +184,15 @@ def _owner(document: Document) -> Key | None:
         if owner.get("controller") and owner["kind"] == names.KIND and owner["apiVersion"] == names.API_VERSION:
             return (meta["namespace"], owner["name"])
     return None
+
+
+def _is_orphan(document: Document) -> bool:
+    """Made by the operator, and left by the garbage collector because its owner was taken off it."""
+    labels = document["metadata"].get("labels") or {}
+    ours = all(label in labels for label in (names.LABEL_BUILD, names.LABEL_RUN, names.LABEL_ATTEMPT))
+    return ours and _owner(document) is None and "deletionTimestamp" not in document["metadata"]
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    meta = document["metadata"]
+    return meta["namespace"], meta["name"], meta["uid"]

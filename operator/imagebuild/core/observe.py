@@ -21,7 +21,7 @@ from imagebuild.api import names
 from imagebuild.api.imagebuild import moment
 from imagebuild.contract import layout
 from imagebuild.contract.reasons import Fault, Reason
-from imagebuild.contract.result import BuildResult, parse
+from imagebuild.contract.result import BuildResult, Essentials, parse
 
 Document = Mapping[str, Any]
 
@@ -56,20 +56,44 @@ class Observation:
     stopping: bool = False
     """The operator has asked it to stop."""
 
+    generation: int = 0
+    """Of the ImageBuild that the pod was made from."""
+    pod_hash: str = ""
+    """Of what it was made from."""
+
     @property
     def live(self) -> bool:
         return self.state is not State.ENDED
+
+    @property
+    def ending(self) -> bool:
+        """Somebody has asked it to end, and it has not yet."""
+        return self.live and (self.stopping or self.deleting)
+
+    def takes_a_slot(self, patience_since: datetime) -> bool:
+        """One that has not started since `patience_since` uses nothing of what slots are about."""
+        return self.state is State.RUNNING or (self.state is State.WAITING and self.created_at > patience_since)
 
 
 _POD_REASONS = {
     "Evicted": Reason.EVICTED,
     "DeadlineExceeded": Reason.TIMED_OUT,
-    "Preempting": Reason.EVICTED,
-    "Terminated": Reason.POD_LOST,  # a node that shuts down
-    "NodeLost": Reason.POD_LOST,
-    "NodeShutdown": Reason.POD_LOST,
+    "Preempting": Reason.PREEMPTED,  # by the kubelet, for a critical pod
+    "Terminated": Reason.NODE_LOST,  # a node that shuts down
+    "NodeLost": Reason.NODE_LOST,
+    "NodeShutdown": Reason.NODE_LOST,
 }
-_STOPS = {reason.value for reason in Reason if reason.row.fault is Fault.STOPPED}
+_DISRUPTIONS = {
+    "PreemptionByScheduler": Reason.PREEMPTED,
+    "DeletionByTaintManager": Reason.NODE_LOST,
+    "DeletionByPodGC": Reason.NODE_LOST,
+    "EvictionByEvictionAPI": Reason.EVICTED,
+    "TerminationByKubelet": Reason.NODE_LOST,
+}
+"""Reasons of the condition DisruptionTarget, which Kubernetes sets on a pod before it ends it."""
+_STOPS = {reason.value for reason in Reason if reason.row.fault is Fault.STOPPED} | {Reason.SUSPENDED.value}
+DONE = {Reason.BUILT, Reason.ALREADY_BUILT}
+"""What a pod ends with that has done what it was asked for."""
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerError", "CreateContainerConfigError", "RunContainerError"}
 _MESSAGE_MAX = 500
@@ -89,6 +113,8 @@ def observe(document: Document) -> Observation:
         run=_count(labels[names.LABEL_RUN]),
         attempt=_count(labels[names.LABEL_ATTEMPT]),
         inputs_hash=annotations.get(names.ANNOTATION_INPUTS, ""),
+        generation=_count(annotations.get(names.ANNOTATION_GENERATION, "")),
+        pod_hash=annotations.get(names.ANNOTATION_POD_HASH, ""),
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
         deleting="deletionTimestamp" in meta,
@@ -141,7 +167,8 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
 def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
     result = parse(terminated.get("message") or "")
     reason, message = _cause(status, terminated, result)
-    if reason is Reason.TIMED_OUT and stop in _STOPS:
+    heard = result is not None and result.essentials.reason is Reason.STOPPED
+    if stop in _STOPS and reason is not Reason.BUILT and (heard or reason is Reason.TIMED_OUT):
         # a request to stop lowers the deadline too, for a runner that does not hear it
         reason, message = Reason(stop), Reason(stop).row.sentence
     return {
@@ -156,8 +183,8 @@ def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
 
 def _cause(status: Document, terminated: Document, result: BuildResult | None) -> tuple[Reason, str]:
     said = result.essentials if result else None
-    if said is not None and (said.digest is not None or said.reason is Reason.BUILT):
-        return Reason.BUILT, said.message
+    if said is not None and (said.digest is not None or said.reason in DONE):
+        return (said.reason if said.reason in DONE else Reason.BUILT), said.message
     if (word := status.get("reason")) in _POD_REASONS:
         # the kubelet's own words for a deadline name neither the field nor its value
         told = "" if _POD_REASONS[word] is Reason.TIMED_OUT else status.get("message", "")
@@ -165,11 +192,25 @@ def _cause(status: Document, terminated: Document, result: BuildResult | None) -
     if terminated.get("reason") == "OOMKilled":
         return Reason.OUT_OF_MEMORY, "the kernel ended the build container for using more memory than its limit"
     if said is not None:
-        # our own stops name a reason of ours; a bare TERM comes from whoever deletes the pod
-        return (Reason.POD_LOST if said.reason is Reason.STOPPED else said.reason), said.message
+        return _said(status, said)
     if not terminated:
-        return Reason.POD_LOST, status.get("message") or "the pod ended without having started the build container"
+        return _disrupted(status, status.get("message") or "the pod ended without having started the build container")
     return Reason.UNKNOWN, f"the build container ended with exit code {terminated.get('exitCode')} and left no result"
+
+
+def _said(status: Document, said: Essentials) -> tuple[Reason, str]:
+    if said.reason is Reason.STOPPED:  # our own stops name a reason of ours; a bare TERM comes from who ends the pod
+        return _disrupted(status, said.message)
+    # no runner says of an end that it goes on
+    return (Reason.UNKNOWN if said.reason.row.fault is Fault.NONE else said.reason), said.message
+
+
+def _disrupted(status: Document, otherwise: str) -> tuple[Reason, str]:
+    """Who ended the pod, where Kubernetes says so."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition.get("reason") in _DISRUPTIONS:
+            return _DISRUPTIONS[condition["reason"]], condition.get("message", "")
+    return Reason.POD_LOST, otherwise
 
 
 def _time(text: str | None) -> datetime | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.api.status import Run
 from imagebuild.contract import plan
 from imagebuild.core.part import Part, PlanFields
 
 
-def output(spec: ImageBuildSpec, run: int) -> Part:
+def output(spec: ImageBuildSpec, run: Run) -> Part:
     """Fills {run}; the other placeholders are for the runner, who knows the commit."""
-    images = tuple(image.replace("{run}", str(run)) for image in spec.output.images or ())
-    return Part(plan=PlanFields(output=plan.Output(images=images)))
+    images = tuple(image.replace("{run}", str(run.number)) for image in spec.output.images or ())
+    if not images:
+        return Part(plan=PlanFields(output=plan.Output()))
+    if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
+    return Part(plan=PlanFields(output=plan.Output(images=images, if_exists=if_exists, inputs=run.inputs_hash)))
 
 
 def repository(image: str) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec, Resources
-from imagebuild.api.status import Run, timestamp
+from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
 from imagebuild.core.dockerfile import build_args, dockerfile
 from imagebuild.core.isolation import Sandbox, sandbox
+from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
 from imagebuild.core.source import source
@@ -39,14 +42,21 @@ def pod_name(build: ImageBuild, run: int, attempt: int) -> str:
     return names.shorten(build.name.replace(".", "-"), _NAME_MAX - len(suffix)) + suffix
 
 
-def build_timeout(spec: ImageBuildSpec, config: OperatorConfig) -> str:
-    return (spec.timeouts.build if spec.timeouts else None) or config.timeouts.build
-
-
-def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config: OperatorConfig) -> Manifest:
-    """Raises plan.PlanTooLargeError."""
+def pod(
+    build: ImageBuild,
+    spec: ImageBuildSpec,
+    run: Run,
+    attempt: int,
+    config: OperatorConfig,
+    *,
+    built_before: SourceStatus | None = None,
+) -> Manifest:
+    """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
+    plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run.number) + box.part
+    parts = parts_of(build, spec, run, built_before) + box.part
+    described = plan.dump(_plan(parts, box, spec, config))
+    pod_spec = _pod_spec(parts, box, spec, config)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -64,8 +74,10 @@ def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config:
                 **_UNDISTURBED,
                 **box.annotations,
                 names.ANNOTATION_INPUTS: run.inputs_hash,
+                names.ANNOTATION_GENERATION: str(build.generation),
+                names.ANNOTATION_POD_HASH: _hash(json.dumps(pod_spec, sort_keys=True) + described),
                 **({names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}),
-                names.ANNOTATION_PLAN: plan.dump(_plan(parts, box, config)),
+                names.ANNOTATION_PLAN: described,
             },
             "ownerReferences": [
                 {
@@ -78,11 +90,11 @@ def pod(build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, config:
                 }
             ],
         },
-        "spec": _pod_spec(parts, box, spec, config),
+        "spec": pod_spec,
     }
 
 
-def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: int) -> Part:
+def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: Run, built_before: SourceStatus | None = None) -> Part:
     return sum(
         (
             dockerfile(spec),
@@ -92,11 +104,22 @@ def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: int) -> Part:
             registry_secrets(spec),
             _pod_info(),
         ),
-        source(spec),
+        source(spec, built_before),
     )
 
 
-def _plan(parts: Part, box: Sandbox, config: OperatorConfig) -> plan.Plan:
+def pod_hash(manifest: Manifest) -> str:
+    """Equal for pods that would build the same in the same way."""
+    found: str = manifest["metadata"]["annotations"][names.ANNOTATION_POD_HASH]
+    return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfig) -> plan.Plan:
+    silence = limit(spec, config, "silence")
     return plan.Plan(
         **parts.plan,
         args=parts.args,
@@ -106,6 +129,7 @@ def _plan(parts: Part, box: Sandbox, config: OperatorConfig) -> plan.Plan:
         ),
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,
+        silence=seconds(silence) if silence else None,
     )
 
 
@@ -113,11 +137,12 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
     pull_secrets = [{"name": name} for name in config.pod.image_pull_secrets]
     return {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": max(1, round(seconds(build_timeout(spec, config)))),
+        "activeDeadlineSeconds": max(1, round(seconds(limit(spec, config, "build") or ""))),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+        **({"nodeSelector": spec.pod.node_selector} if spec.pod and spec.pod.node_selector else {}),
         **box.pod,
         "containers": [
             {
@@ -153,8 +178,13 @@ def _pod_info() -> Part:
 
 
 def _resources(spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
-    """The user's amounts over the operator's; a limit below the default request takes the request down with it."""
+    """The user's amounts over the operator's. A limit without a request is the request, too; a request without a limit
+    has none, since the operator's own could be lower, and the API server would refuse the pod."""
     asked = (spec.pod.resources if spec.pod else None) or Resources()
-    limits = {**(config.pod.resources.limits or {}), **(asked.limits or {})}
     requests = {**(config.pod.resources.requests or {}), **(asked.limits or {}), **(asked.requests or {})}
+    limits = {**_unless(config.pod.resources.limits, asked.requests), **(asked.limits or {})}
     return {"requests": requests, **({"limits": limits} if limits else {})}
+
+
+def _unless(amounts: Mapping[str, str] | None, others: Mapping[str, str] | None) -> dict[str, str]:
+    return {key: amount for key, amount in (amounts or {}).items() if key not in (others or {})}

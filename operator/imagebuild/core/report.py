@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from imagebuild.api.config import OperatorConfig
@@ -23,18 +24,20 @@ from imagebuild.api.status import (
     Timings,
 )
 from imagebuild.api.timespan import short
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Details
 from imagebuild.core.cache import branch_cache
 from imagebuild.core.isolation import isolation
+from imagebuild.core.limits import limit
 from imagebuild.core.observe import Observation, State
-from imagebuild.core.pod import build_timeout
 
 _HISTORY = 5
 FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
 _LOOK_AGAIN = timedelta(seconds=30)
 """The longest pause between two looks for something that is missing."""
 _OPEN_ATTEMPT = ("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "failure", "next_retry_at")
+_MISSING = {reason for reason in Reason if reason.row.fault is Fault.WAITING} - {Reason.SUSPENDED, Reason.RETRYING}
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def begin(old: ImageBuildStatus, run: Run, now: datetime) -> ImageBuildStatus:
@@ -56,6 +59,28 @@ def waiting(status: ImageBuildStatus, reason: Reason, message: str = "") -> Imag
     return status.model_copy(
         update={"phase": Phase.PENDING, "reason": reason, "message": message or reason.row.sentence}
     )
+
+
+def queued(status: ImageBuildStatus, message: str = "") -> ImageBuildStatus:
+    """The run waits for its turn, perhaps once more."""
+    return waiting(status, Reason.QUEUED, message).model_copy(update={"waiting_since": None})
+
+
+def missing(status: ImageBuildStatus, reason: Reason, message: str, now: datetime) -> ImageBuildStatus:
+    """The run has had its turn, and waits for what is missing: from here counts timeouts.start."""
+    told = waiting(status, reason, message)
+    return told if told.waiting_since else told.model_copy(update={"waiting_since": now})
+
+
+def stopping(status: ImageBuildStatus, pod: Observation, reason: Reason) -> ImageBuildStatus:
+    """The pod has been asked to end, and has not yet. Where its node is gone that may last."""
+    told = f"{reason.row.sentence} Waits for the build pod {pod.name} to end."
+    return status.model_copy(update={"reason": reason, "message": told})
+
+
+def marked_done(status: ImageBuildStatus) -> ImageBuildStatus:
+    reason = Reason.MARKED_DONE
+    return status.model_copy(update={"phase": Phase.SUCCEEDED, "reason": reason, "message": reason.row.sentence})
 
 
 def attempted(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
@@ -82,9 +107,10 @@ def succeeded(status: ImageBuildStatus, pod: Observation, result: BuildResult) -
         update={
             **_ended(pod, details),
             "phase": Phase.SUCCEEDED,
-            "reason": Reason.BUILT,
+            "reason": pod.reason,
             "message": _outcome(result),
-            "source": SourceStatus(commit=said.commit, branch=said.branch) if said.commit else None,
+            "waiting_since": None,
+            "source": _source(pod),
             "output": OutputStatus(digest=said.digest, images=images, platform=details.platform),
             "cache": _cache(details),
         }
@@ -100,7 +126,6 @@ def failed(status: ImageBuildStatus, reason: Reason, message: str, pod: Observat
     result = pod.result if pod else None
     details = result.details if result else Details()
     said = message or reason.row.sentence
-    commit = result.essentials.commit if result else None
     return status.model_copy(
         update={
             **(_ended(pod, details) if pod else {}),
@@ -108,7 +133,8 @@ def failed(status: ImageBuildStatus, reason: Reason, message: str, pod: Observat
             "reason": reason,
             "message": said,
             "next_retry_at": None,
-            "source": SourceStatus(commit=commit, branch=result.essentials.branch) if result and commit else None,
+            "waiting_since": None,
+            "source": _source(pod) or status.source,
             "failure": _failure(reason, said, details),
         }
     )
@@ -138,6 +164,8 @@ def again(
             "waits": waits,
             "pod_uid": None,
             "next_retry_at": at,
+            "waiting_since": (status.waiting_since or now) if reason in _MISSING else None,
+            "source": _source(pod) or status.source,
         }
     )
 
@@ -153,8 +181,14 @@ def lost(status: ImageBuildStatus, now: datetime, first_delay: timedelta = FIRST
             "failures": failures,
             "pod_uid": None,
             "next_retry_at": now + delay(failures, status.pod_uid or "", first_delay),
+            "waiting_since": None,
         }
     )
+
+
+def closed(status: ImageBuildStatus) -> ImageBuildStatus:
+    """The attempt is closed without having done anything, and the next one may follow at once."""
+    return status.model_copy(update={"pod_uid": None, "next_retry_at": None, "waiting_since": None})
 
 
 def delay(times: int, seed: str, first: timedelta = FIRST_DELAY) -> timedelta:
@@ -172,7 +206,7 @@ def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -
         cache_repository=cache.repository if cache else None,
         cache_import=cache.imports if cache else None,
         cache_export=cache.export if cache else None,
-        timeout=build_timeout(spec, config),
+        timeout=limit(spec, config, "build") or "",
     )
 
 
@@ -189,6 +223,14 @@ def _remember(old: ImageBuildStatus) -> tuple[RunRecord, ...]:
         finished_at=old.finished_at,
     )
     return (record, *old.history)[:_HISTORY]
+
+
+def _source(pod: Observation | None) -> SourceStatus | None:
+    """What the pod fetched. The next attempt asks for this commit, so it has to be one."""
+    said = pod.result.essentials if pod and pod.result else None
+    if said is None or not _COMMIT.fullmatch(said.commit or ""):
+        return None
+    return SourceStatus(commit=said.commit, branch=said.branch)
 
 
 def _ended(pod: Observation, details: Details) -> dict[str, object]:
@@ -209,6 +251,8 @@ def _outcome(result: BuildResult) -> str:
         f"; {details.steps_cached} of {details.steps_total} steps came from the cache" if details.steps_total else ""
     )
     warning = f"; the cache was not written: {details.export_error}" if details.export_error else ""
+    if result.essentials.reason is Reason.ALREADY_BUILT:
+        return Reason.ALREADY_BUILT.row.sentence
     made = "Built and pushed" if result.essentials.digest else "Built, nothing kept"
     return f"{made}{reused}{warning}."
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.status import Run
+from imagebuild.api.status import Phase, Run
 from imagebuild.core.observe import Observation
 
 
@@ -36,6 +36,20 @@ def due(build: ImageBuild, own: Iterable[Observation], now: datetime) -> Run:
     return run
 
 
+def marked_done(build: ImageBuild, own: Iterable[Observation], now: datetime) -> Run | None:
+    """The run to record as done without building it, if somebody has marked the inputs as they are now as done."""
+    last = last_run(build, own)
+    if build.done_at is None or not _is_due(build.done_at, last[1] if last else None, now):
+        return None
+    wanted = inputs_hash(build.inputs)
+    if last is None:
+        return Run(number=1, inputs_hash=wanted, rebuild_at=_asked(build, None, now))
+    run, _ = last
+    if build.status.phase is Phase.SUCCEEDED and run.inputs_hash == wanted:
+        return None
+    return Run(number=run.number + 1, inputs_hash=wanted, rebuild_at=_asked(build, None, now) or run.rebuild_at)
+
+
 def last_run(build: ImageBuild, own: Iterable[Observation]) -> tuple[Run, datetime | None] | None:
     """The newest run known, and its start: from the status, or from a pod where its status was never written."""
     newest = max(own, key=lambda pod: (pod.run, pod.attempt), default=None)
@@ -54,12 +68,16 @@ def _changed(build: ImageBuild, run: Run) -> bool:
 
 def _asked(build: ImageBuild, started: datetime | None, now: datetime) -> datetime | None:
     """The time of the rebuild annotation if it is due and newer than the run's start. A time to come waits for it."""
-    if build.rebuild_at is None:
-        return None
-    asked = build.rebuild_at.replace(microsecond=0)
-    return asked if asked <= now and (started is None or asked > started) else None
+    asked = build.rebuild_at
+    return asked.replace(microsecond=0) if asked is not None and _is_due(asked, started, now) else None
 
 
-def next_rebuild(build: ImageBuild, now: datetime) -> datetime | None:
-    """When the annotation's time comes, if it is still to come."""
-    return build.rebuild_at if build.rebuild_at is not None and build.rebuild_at > now else None
+def _is_due(asked: datetime, started: datetime | None, now: datetime) -> bool:
+    """The time of an annotation has come, and is newer than the last run. Status times have no microseconds."""
+    whole = asked.replace(microsecond=0)
+    return whole <= now and (started is None or whole > started)
+
+
+def next_request(build: ImageBuild, now: datetime) -> datetime | None:
+    """When the time of an annotation comes, if it is still to come."""
+    return min((at for at in (build.rebuild_at, build.done_at) if at is not None and at > now), default=None)

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imagebuild.api.spec import ConfigMapSource, GitSource, ImageBuildSpec
+from imagebuild.api.status import SourceStatus
 from imagebuild.contract import layout, plan
 from imagebuild.core.part import Part, PlanFields, volume
 
 _HEADS = "refs/heads/"
 
 
-def source(spec: ImageBuildSpec) -> Part:
+def source(spec: ImageBuildSpec, built_before: SourceStatus | None = None) -> Part:
     given = spec.source
     if given is None:
         return Part()
     part = Part(plan=PlanFields(path=given.path)) if given.path else Part()
     if given.git is not None:
-        part += _git(given.git)
+        part += _git(given.git, built_before)
     if given.config_map is not None:
         part += _config_map(given.config_map)
     return part
 
 
-def _git(git: GitSource) -> Part:
+def _git(git: GitSource, built_before: SourceStatus | None) -> Part:
     branch, ref = git.branch, git.ref
     if git.tag is not None:
         ref = f"refs/tags/{git.tag}"
     if ref is not None and ref.startswith(_HEADS):
         branch, ref = ref.removeprefix(_HEADS), None
-    return Part(plan=PlanFields(git=plan.GitSource(url=git.url, branch=branch, ref=ref, commit=git.commit)))
+    wanted = plan.GitSource(url=git.url, branch=branch, ref=ref, commit=git.commit)
+    if git.commit is None and built_before is not None and built_before.commit:
+        # without a branch the earlier attempt asked the remote for its default one, which may have changed
+        branch = branch or (built_before.branch if ref is None else None)
+        wanted = replace(wanted, branch=branch, commit=built_before.commit, pinned=True)
+    return Part(plan=PlanFields(git=wanted))
 
 
 def _config_map(config_map: ConfigMapSource) -> Part:

@@ -1,0 +1,183 @@
+"""One attempt of a run: what its pod says, and when the next one may have a pod.
+
+an attempt is open ───▶ report its pod; when it ended: succeed, fail, or close the attempt
+no attempt is open ───▶ wait for what is missing, for the time, for a slot; else create a pod
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from imagebuild.api.status import ImageBuildStatus, Phase
+from imagebuild.contract.plan import PlanTooLargeError
+from imagebuild.contract.reasons import Fault, Reason
+from imagebuild.core import report
+from imagebuild.core.admit import Candidate
+from imagebuild.core.decision import Case, Confirm, Create, Decision, Queue, Report, Stop
+from imagebuild.core.groups import group
+from imagebuild.core.limits import limit, retries, span
+from imagebuild.core.observe import DONE, Observation, State
+from imagebuild.core.part import Manifest
+from imagebuild.core.pod import pod, pod_hash
+
+
+def attempt(case: Case, status: ImageBuildStatus, seen: Observation | None) -> Decision:
+    """`seen` is the pod of the open attempt, if there is one in view."""
+    if seen is not None:
+        return _live(case, status, seen) if seen.live else _ended(case, status, seen)
+    if status.pod_uid is not None:
+        return _missing(case, status)
+    return _next(case, status)
+
+
+def outcome(status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus | None:
+    """The success that an ended pod reports, if it does."""
+    if seen.reason in DONE and seen.result is not None:
+        return report.succeeded(status, seen, seen.result)
+    return None
+
+
+# --- an attempt is open
+
+
+def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
+    if seen.state is State.RUNNING:
+        return case.report(report.under_way(status, seen))
+    told = report.under_way(report.missing(status, seen.reason, "", seen.created_at), seen)
+    if not seen.ending:
+        if _corrected(case, status, seen):
+            return case.report(report.waiting(report.closed(told), Reason.STARTING))
+        if _late(case, told):
+            return Stop(pod=seen, reason=Reason.START_TIMED_OUT)  # the run ends when it is gone
+    return case.report(told, _deadline(case, told))
+
+
+def _corrected(case: Case, status: ImageBuildStatus, seen: Observation) -> bool:
+    """The spec has changed since this pod was made, and another one would be made now."""
+    if not 0 < seen.generation < case.build.generation:
+        return False
+    try:
+        return pod_hash(_manifest(case, status, seen.attempt)) != seen.pod_hash
+    except PlanTooLargeError:
+        return False
+
+
+def _ended(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
+    if (done := outcome(status, seen)) is not None:
+        return case.report(done)
+    row = seen.reason.row
+    if row.fault is Fault.WAITING or seen.reason is Reason.SUPERSEDED:
+        # Superseded, and yet this run is the due one: the inputs were changed back before the pod had ended
+        waits = _again(case, status, seen, seen.reason)
+        return _late(case, waits) or case.report(waits, waits.next_retry_at)
+    if row.retried and (status.failures or 0) < retries(case.spec, case.config):
+        retry = _again(case, status, seen, Reason.RETRYING)
+        return case.report(retry, retry.next_retry_at)
+    return case.fail(status, seen.reason, seen.message, seen)
+
+
+def _again(case: Case, status: ImageBuildStatus, seen: Observation, reason: Reason) -> ImageBuildStatus:
+    first = case.context.first_delay
+    return report.again(status, seen, reason, case.now, counted=reason is Reason.RETRYING, first_delay=first)
+
+
+def _missing(case: Case, status: ImageBuildStatus) -> Decision:
+    """A recorded pod is not there. That is an attempt lost, never a reason to build the same attempt again."""
+    name = status.pod_name or ""
+    replaced = any(seen.name == name for seen in case.context.pods)  # by whoever deleted it and made one of that name
+    if case.context.gone != name and not replaced:
+        return Confirm(name=name)
+    if status.phase is Phase.PENDING and (late := _late(case, status)):
+        return late
+    if (status.failures or 0) >= retries(case.spec, case.config):
+        return case.fail(status, Reason.POD_LOST, f"the build pod {name} is gone")
+    lost = report.lost(status, case.now, case.context.first_delay)
+    return case.report(lost, lost.next_retry_at)
+
+
+# --- none is
+
+
+def _next(case: Case, status: ImageBuildStatus) -> Decision:
+    if case.build.unknown_fields:
+        told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
+        return case.report(report.waiting(status, Reason.OPERATOR_TOO_OLD, told))
+    if status.reason in (Reason.SUSPENDED, Reason.HELD) and not case.config.hold:
+        status = status.model_copy(update={"queued_at": case.now})  # its wait for a turn begins only now
+    if late := _late(case, status):
+        return late
+    if status.next_retry_at is not None and status.next_retry_at > case.now:
+        return case.report(status, status.next_retry_at)
+    if found := _in_the_way(case, status):
+        return found
+    if case.config.hold:
+        return case.report(report.waiting(status, Reason.HELD))
+    return _turn(case, status)
+
+
+def _in_the_way(case: Case, status: ImageBuildStatus) -> Decision | None:
+    """Pods that must be gone first: two live ones must never push the same tag, also where the ImageBuild was deleted
+    and created again. Of those that only found something missing the last one is enough to keep."""
+    for seen in case.context.pods:
+        own = seen.owner_uid == case.build.uid
+        if seen.live and own and not seen.ending:
+            return Stop(pod=seen, reason=Reason.SUPERSEDED)  # its attempt was closed before it had begun
+        if seen.live:
+            return case.report(report.waiting(status, Reason.QUEUED, f"waits for the pod {seen.name} to end"))
+        waited = seen.reason.row.fault is Fault.WAITING and seen.reason is not Reason.SUSPENDED
+        if waited and own and not seen.deleting:
+            return Stop(pod=seen, reason=seen.reason)
+    return None
+
+
+def _turn(case: Case, status: ImageBuildStatus) -> Decision:
+    if case.context.admitted:
+        return _create(case, status)
+    build, verdict = case.build, case.context.verdict
+    told = report.queued(status, verdict.message if verdict else "")
+    first_time = build.status.run != status.run or build.status.reason is not Reason.QUEUED
+    candidate = Candidate(
+        key=(build.namespace, build.name),
+        since=status.queued_at or case.now,
+        group=group(build),
+        new=first_time and not status.attempt,
+    )
+    wanted = case.report(told, _deadline(case, told))
+    return Queue(candidate=candidate, status=wanted.status, wake_at=wanted.wake_at)
+
+
+def _create(case: Case, status: ImageBuildStatus) -> Decision:
+    try:
+        manifest = _manifest(case, status, (status.attempt or 0) + 1)
+    except PlanTooLargeError as error:
+        return case.fail(status, Reason.SPEC_INVALID, str(error))
+    return Create(manifest=manifest, status=report.missing(status, Reason.STARTING, "", case.now))
+
+
+def _manifest(case: Case, status: ImageBuildStatus, number: int) -> Manifest:
+    assert status.run is not None
+    return pod(case.build, case.spec, status.run, number, case.config, built_before=status.source)
+
+
+# --- time
+
+
+def _deadline(case: Case, status: ImageBuildStatus) -> datetime | None:
+    """When the run, which waits, is given up."""
+    if status.waiting_since is not None:
+        return status.waiting_since + span(case.spec, case.config, "start")
+    if not status.attempt and status.queued_at is not None:
+        return status.queued_at + span(case.spec, case.config, "queue")
+    return None
+
+
+def _late(case: Case, status: ImageBuildStatus) -> Report | None:
+    """The end of a run that has waited too long."""
+    deadline = _deadline(case, status)
+    if deadline is None or case.now < deadline or case.config.hold:
+        return None
+    if status.waiting_since is None:
+        told = f"It waited for its turn for {limit(case.spec, case.config, 'queue')}."
+        return case.fail(status, Reason.QUEUE_TIMED_OUT, told)
+    told = f"After {limit(case.spec, case.config, 'start')}: {status.reason}: {status.message}"
+    return case.fail(status, Reason.START_TIMED_OUT, told)

@@ -1,0 +1,492 @@
+"""Stories of people and limits that step in: cancel, suspend, time-outs, groups, hold, clean-up, corrections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import make
+from imagebuild.api import names
+from imagebuild.api.status import Phase
+from imagebuild.contract import plan
+from imagebuild.contract.reasons import Reason
+from imagebuild.contract.result import BuildResult, Essentials
+from imagebuild.core import decision as steps
+from imagebuild.core.admit import Verdict
+from unit.world import START, World, told
+
+PENDING, RUNNING, SUCCEEDED, FAILED = Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED
+
+
+def building(world: World | None = None, **config: Any) -> World:
+    """A world whose newest pod runs."""
+    world = world or World(**config)
+    world.settle()
+    world.becomes(make.running(world.now + 1))
+    world.settle(2)
+    return world
+
+
+def cancel(world: World, run: str) -> None:
+    world.annotations[names.ANNOTATION_CANCEL] = run
+
+
+def asked_to_stop(world: World) -> str | None:
+    found: str | None = world.pods[world.created[-1]]["metadata"]["annotations"].get(names.ANNOTATION_STOP)
+    return found
+
+
+# --- cancel
+
+
+def test_a_running_build_is_asked_to_stop_and_ends_as_cancelled_with_its_log_kept() -> None:
+    world = building()
+    cancel(world, "1")
+    world.settle(1)
+    assert asked_to_stop(world) == "Cancelled"
+    assert told(world.status) == (RUNNING, Reason.CANCELLED)
+    assert "to end" in (world.status.message or "")
+    world.becomes(make.broken(Reason.CANCELLED))
+    assert told(world.settle(5)) == (FAILED, Reason.CANCELLED)
+    assert world.status.pod_name in world.pods
+
+
+def test_an_image_that_was_pushed_before_the_request_was_heard_counts() -> None:
+    world = building()
+    cancel(world, "1")
+    world.settle(1)
+    world.becomes(make.built())
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
+
+
+def test_a_build_that_had_failed_before_the_request_was_heard_says_why() -> None:
+    world = building()
+    cancel(world, "1")
+    world.settle(1)
+    world.becomes(make.broken(Reason.STEP_FAILED, "exit code 2"))
+    assert told(world.settle(5)) == (FAILED, Reason.STEP_FAILED)
+
+
+def test_a_build_that_waits_is_cancelled_at_once_and_its_pod_removed() -> None:
+    world = World()
+    world.settle()
+    world.becomes(make.unschedulable("no node"))
+    world.settle(5)
+    cancel(world, "1")
+    assert told(world.settle(5)) == (FAILED, Reason.CANCELLED)
+    assert world.pods == {}
+
+
+def test_a_build_without_a_slot_is_cancelled_at_once() -> None:
+    world = World()
+    world.slot = False
+    world.settle()
+    cancel(world, "1")
+    assert told(world.settle(5)) == (FAILED, Reason.CANCELLED)
+    assert world.created == []
+
+
+@pytest.mark.parametrize("run", ["2", "0", "", "all", "1.0", "-1", "\u0661"])
+def test_another_run_is_not_cancelled(run: str) -> None:
+    world = building()
+    cancel(world, run)
+    world.settle(1)
+    assert asked_to_stop(world) is None
+    assert told(world.status) == (RUNNING, Reason.BUILDING)
+
+
+def test_an_annotation_that_stays_cancels_nothing_twice() -> None:
+    world = building()
+    cancel(world, "1")
+    world.settle(1)
+    world.becomes(make.broken(Reason.CANCELLED))
+    world.settle(5)
+    world.now += 10
+    world.ask_for_a_rebuild()
+    assert told(world.settle(1)) == (PENDING, Reason.STARTING)
+    assert world.status.run is not None
+    assert world.status.run.number == 2
+
+
+def test_a_build_that_is_over_stays_as_it_is_when_it_is_cancelled() -> None:
+    world = building()
+    world.becomes(make.built())
+    before = world.settle(5)
+    cancel(world, "1")
+    assert world.settle(5) == before
+
+
+# --- suspend
+
+
+def test_a_suspended_build_starts_nothing_until_it_is_resumed() -> None:
+    world = World({**make.SPEC, "suspend": True})
+    assert told(world.settle()) == (PENDING, Reason.SUSPENDED)
+    world.settle(100_000)
+    assert world.created == []
+    assert len(world.writes) == 1
+    world.edit(suspend=False)
+    assert told(world.settle(5)) == (PENDING, Reason.STARTING)
+
+
+def test_suspending_stops_what_runs_and_resuming_starts_the_same_run_over() -> None:
+    world = building()
+    world.edit(suspend=True)
+    world.settle(7_200)
+    assert asked_to_stop(world) == "Suspended"
+    world.becomes(make.broken(Reason.STOPPED))
+    assert told(world.settle(5)) == (PENDING, Reason.SUSPENDED)
+    world.edit(suspend=False)
+    world.settle(5)
+    assert told(world.status) == (PENDING, Reason.STARTING)
+    assert world.status.run is not None
+    assert (world.status.run.number, world.status.attempt, world.status.failures) == (1, 2, 0)
+
+
+def test_what_was_pushed_before_the_suspension_was_heard_counts() -> None:
+    world = building()
+    world.edit(suspend=True)
+    world.settle(1)
+    world.becomes(make.built())
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
+
+
+def test_a_run_that_is_resumed_at_once_goes_on_when_its_pod_has_ended() -> None:
+    world = building()
+    world.edit(suspend=True)
+    world.settle(1)
+    world.edit(suspend=False)
+    world.settle(1)
+    world.becomes(make.killed("DeadlineExceeded"))
+    world.settle(1)
+    assert told(world.settle(60)) == (PENDING, Reason.STARTING)
+    assert world.status.failures == 0
+
+
+def test_time_in_suspension_counts_for_no_limit() -> None:
+    world = World({**make.SPEC, "suspend": True, "timeouts": {"queue": "1m", "start": "1m"}})
+    world.settle()
+    world.slot = False
+    world.now += 3_600
+    world.edit(suspend=False)
+    assert told(world.settle()) == (PENDING, Reason.QUEUED)
+    assert told(world.settle(50)) == (PENDING, Reason.QUEUED)
+    assert told(world.settle(20)) == (FAILED, Reason.QUEUE_TIMED_OUT)
+
+
+# --- limits of time
+
+
+def test_a_build_waits_for_its_turn_no_longer_than_it_may() -> None:
+    world = World({**make.SPEC, "timeouts": {"queue": "10m"}})
+    world.slot = False
+    world.settle()
+    assert world.wake_at == make.at(600)
+    world.settle(599)
+    assert told(world.status) == (PENDING, Reason.QUEUED)
+    assert told(world.settle(1)) == (FAILED, Reason.QUEUE_TIMED_OUT)
+    assert "10m" in (world.status.message or "")
+    assert world.created == []
+
+
+def test_a_pod_that_cannot_start_is_given_up_in_time_and_what_it_waited_for_is_named() -> None:
+    world = World({**make.SPEC, "timeouts": {"start": "10m"}})
+    world.settle()
+    world.becomes(make.unschedulable("0/3 nodes have a GPU"))
+    world.settle(5)
+    assert world.wake_at == make.at(600)
+    world.settle(590)
+    assert told(world.status) == (PENDING, Reason.UNSCHEDULABLE)
+    assert told(world.settle(10)) == (FAILED, Reason.START_TIMED_OUT)
+    assert world.status.message == "After 10m: Unschedulable: 0/3 nodes have a GPU"
+    assert world.pods == {}
+
+
+def test_a_secret_that_never_appears_is_given_up_in_time_however_many_pods_looked_for_it() -> None:
+    world = World({**make.SPEC, "timeouts": {"start": "10m"}})
+    for _ in range(100):
+        world.settle(30)
+        if world.status.over:
+            break
+        if world.live():
+            world.becomes(make.running(world.now))
+            world.settle()
+            world.becomes(make.broken(Reason.SECRET_MISSING, "the Secret push does not exist", finished=world.now))
+    assert told(world.status) == (FAILED, Reason.START_TIMED_OUT)
+    assert world.status.message == "After 10m: SecretMissing: the Secret push does not exist"
+    assert 600 <= world.now <= 700
+
+
+def test_quota_that_never_frees_up_is_given_up_in_time() -> None:
+    world = World({**make.SPEC, "timeouts": {"start": "10m"}})
+    world.refusal = (Reason.QUOTA_EXCEEDED, "exceeded quota: pods=10")
+    for _ in range(20):
+        world.settle(30)
+    assert told(world.status) == (PENDING, Reason.QUOTA_EXCEEDED)
+    world.settle(60)
+    assert told(world.status) == (FAILED, Reason.START_TIMED_OUT)
+
+
+def test_a_build_that_has_started_has_all_its_time_whatever_it_waited_before() -> None:
+    world = World({**make.SPEC, "timeouts": {"start": "10m"}})
+    world.settle()
+    world.settle(590)
+    world.becomes(make.running(world.now))
+    world.settle(3_000)
+    assert told(world.status) == (RUNNING, Reason.BUILDING)
+    world.vanishes()
+    assert told(world.settle(1)) == (PENDING, Reason.RETRYING)
+
+
+# --- retries
+
+
+@pytest.mark.parametrize(("limit", "pods"), [(0, 1), (1, 2), (5, 6)])
+def test_the_user_says_how_often_a_fault_of_the_infrastructure_is_tried_again(limit: int, pods: int) -> None:
+    world = World({**make.SPEC, "retryLimit": limit})
+    for _ in range(12):
+        world.settle(400)
+        if world.live():
+            world.becomes(make.broken(Reason.DAEMON_DIED, finished=world.now))
+    assert told(world.settle()) == (FAILED, Reason.DAEMON_DIED)
+    assert len(world.created) == pods
+
+
+def test_the_next_attempt_builds_the_commit_that_the_first_one_fetched() -> None:
+    world = building(World({**make.SPEC, "source": {"git": {"url": "https://git.example.com/shop.git"}}}))
+    said = Essentials(reason=Reason.REGISTRY_UNAVAILABLE, commit=make.COMMIT, branch="trunk")
+    world.becomes(make.ended(BuildResult(essentials=said)))
+    world.settle(5)
+    world.settle(60)
+    asked = plan.parse(world.pods[world.created[-1]]["metadata"]["annotations"][names.ANNOTATION_PLAN]).git
+    assert asked is not None
+    assert (asked.commit, asked.branch, asked.pinned) == (make.COMMIT, "trunk", True)
+    assert len(world.created) == 2
+
+
+def test_what_is_no_commit_is_not_asked_for() -> None:
+    world = building()
+    world.becomes(make.ended(BuildResult(essentials=Essentials(reason=Reason.UNKNOWN, commit="--upload-pack=evil"))))
+    world.settle(5)
+    world.settle(60)
+    asked = plan.parse(world.pods[world.created[-1]]["metadata"]["annotations"][names.ANNOTATION_PLAN]).git
+    assert asked is not None
+    assert (asked.commit, asked.pinned) == (None, False)
+
+
+def test_a_new_run_fetches_anew() -> None:
+    world = building()
+    world.becomes(make.built())
+    world.settle(5)
+    world.now += 10
+    world.ask_for_a_rebuild()
+    world.settle(1)
+    asked = plan.parse(world.pods[world.created[-1]]["metadata"]["annotations"][names.ANNOTATION_PLAN]).git
+    assert asked is not None
+    assert asked.commit is None
+
+
+# --- a correction while the pod cannot start
+
+
+def test_a_correction_replaces_a_pod_that_has_not_started_and_costs_no_failure() -> None:
+    world = World({**make.SPEC, "pod": {"resources": {"requests": {"memory": "999Gi"}}}})
+    world.settle()
+    world.becomes(make.unschedulable("insufficient memory"))
+    world.settle(5)
+    world.edit(pod={"resources": {"requests": {"memory": "1Gi"}}})
+    world.settle(1)
+    world.settle(1)
+    assert len(world.created) == 2
+    assert list(world.pods) == [world.created[1]]
+    assert (world.status.attempt, world.status.failures, world.status.waits) == (2, 0, 0)
+
+
+def test_a_change_that_says_nothing_of_the_pod_leaves_it() -> None:
+    world = World()
+    world.settle()
+    world.edit(ttlAfterFinished="1h")
+    world.settle(1)
+    assert len(world.created) == 1
+    assert list(world.pods) == world.created
+
+
+def test_a_pod_that_runs_is_not_replaced_by_a_correction() -> None:
+    world = building()
+    world.edit(pod={"resources": {"limits": {"memory": "9Gi"}}})
+    world.settle(5)
+    assert len(world.created) == 1
+    assert told(world.status) == (RUNNING, Reason.BUILDING)
+
+
+# --- groups, as admission sees them
+
+
+OVERTAKEN = Verdict(reason=Reason.SUPERSEDED, message="the ImageBuild app-2 of the group main is newer")
+
+
+def test_a_build_that_is_overtaken_while_it_waits_ends_at_once() -> None:
+    world = World()
+    world.slot = False
+    world.settle()
+    world.overtaken = OVERTAKEN
+    assert told(world.settle(1)) == (FAILED, Reason.SUPERSEDED)
+    assert world.status.message == OVERTAKEN.message
+
+
+def test_a_build_that_is_overtaken_while_it_runs_is_stopped_unless_it_has_pushed() -> None:
+    world = building()
+    world.overtaken = OVERTAKEN
+    world.settle(1)
+    assert asked_to_stop(world) == "Superseded"
+    world.becomes(make.broken(Reason.SUPERSEDED))
+    assert told(world.settle(1)) == (FAILED, Reason.SUPERSEDED)
+    other = building()
+    other.overtaken = OVERTAKEN
+    other.settle(1)
+    other.becomes(make.built())
+    assert told(other.settle(1)) == (SUCCEEDED, Reason.BUILT)
+
+
+def test_a_queue_that_is_full_turns_a_build_away() -> None:
+    world = World()
+    world.overtaken = Verdict(reason=Reason.QUEUE_FULL, message="9 builds wait in the cluster")
+    assert told(world.settle()) == (FAILED, Reason.QUEUE_FULL)
+
+
+def test_what_waits_for_its_group_says_so() -> None:
+    world = World()
+    world.overtaken = Verdict(reason=Reason.QUEUED, message="waits for its turn in the group main")
+    assert told(world.settle()) == (PENDING, Reason.QUEUED)
+    assert world.status.message == "waits for its turn in the group main"
+    assert world.created == []
+
+
+# --- hold, and what counts as done
+
+
+def test_an_operator_on_hold_starts_nothing_and_lets_what_runs_end() -> None:
+    world = building()
+    world.config = make.make_config(hold=True)
+    world.becomes(make.built())
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
+    world.edit(args={"V": "2"})
+    assert told(world.settle(5)) == (PENDING, Reason.HELD)
+    writes = len(world.writes)
+    world.settle(1_000_000)
+    assert (len(world.created), len(world.writes)) == (1, writes)
+    world.config = make.make_config()
+    assert told(world.settle(5)) == (PENDING, Reason.STARTING)
+
+
+def test_inputs_that_are_marked_as_done_are_not_built_and_the_next_change_is() -> None:
+    world = World(hold=True)
+    world.settle()
+    world.annotations[names.ANNOTATION_DONE_AT] = make.timestamp(make.at(10))
+    assert told(world.settle(5)) == (PENDING, Reason.HELD)
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.MARKED_DONE)
+    world.config = make.make_config()
+    world.settle(5)
+    assert world.created == []
+    world.edit(args={"V": "2"})
+    assert told(world.settle(5)) == (PENDING, Reason.STARTING)
+
+
+def test_marking_as_done_stops_what_runs_and_changes_nothing_of_what_was_built() -> None:
+    world = building()
+    world.annotations[names.ANNOTATION_DONE_AT] = make.timestamp(make.at(2))
+    world.settle(1)
+    assert asked_to_stop(world) == "Superseded"
+    world.becomes(make.broken(Reason.SUPERSEDED))
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.MARKED_DONE)
+    done = World()
+    building(done)
+    done.becomes(make.built())
+    before = done.settle(5)
+    done.annotations[names.ANNOTATION_DONE_AT] = make.timestamp(make.at(done.now))
+    assert done.settle(5) == before
+
+
+# --- the end of an ImageBuild
+
+
+@pytest.mark.parametrize("end", [make.built(), make.broken(Reason.STEP_FAILED)], ids=["it succeeded", "it failed"])
+def test_a_finished_build_is_deleted_when_its_time_is_over(end: make.Document) -> None:
+    world = building(World({**make.SPEC, "ttlAfterFinished": "1h"}))
+    world.becomes(end)
+    world.settle(0)
+    assert world.wake_at == make.at(world.now + 3600)
+    world.settle(3_599)
+    assert not world.expired
+    world.settle(1)
+    assert world.expired
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"argocd.argoproj.io/tracking-id": "shop:imagebuild.dev/ImageBuild:team-a/shop"},
+        {"kustomize.toolkit.fluxcd.io/name": "shop"},
+        {"app.kubernetes.io/instance": "shop"},
+    ],
+    ids=lambda mark: next(iter(mark)),
+)
+@pytest.mark.parametrize("where", ["annotations", "labels"])
+def test_a_build_that_a_gitops_tool_would_create_again_is_never_deleted(mark: dict[str, str], where: str) -> None:
+    world = building(World({**make.SPEC, "ttlAfterFinished": "1h"}))
+    getattr(world, where).update(mark)
+    world.becomes(make.built())
+    world.settle(0)
+    world.settle(100_000)
+    assert not world.expired
+
+
+def test_a_run_that_goes_on_is_no_finished_build() -> None:
+    world = building(World({**make.SPEC, "ttlAfterFinished": "1s"}))
+    world.settle(3_000)
+    assert not world.expired
+    world.becomes(make.built())
+    world.settle(0)
+    world.edit(args={"V": "2"})
+    world.settle(10)
+    assert not world.expired
+    assert told(world.status) == (PENDING, Reason.STARTING)
+
+
+# --- reuse
+
+
+def test_an_image_that_is_there_already_is_a_success_with_its_digest() -> None:
+    world = building()
+    said = Essentials(reason=Reason.ALREADY_BUILT, digest=make.DIGEST, commit=make.COMMIT, branch="main")
+    world.becomes(make.ended(BuildResult(essentials=said), code=0))
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.ALREADY_BUILT)
+    assert world.status.output is not None
+    assert world.status.output.digest == make.DIGEST
+    assert world.status.last_successful is not None
+
+
+def test_what_to_do_with_images_that_exist_is_no_build_input() -> None:
+    world = building()
+    world.becomes(make.built())
+    world.settle(5)
+    world.edit(output={**make.SPEC["output"], "ifExists": "Reuse"})
+    world.settle(5)
+    assert len(world.created) == 1
+
+
+# --- what must not be left over
+
+
+def test_a_pod_that_turns_up_after_its_run_is_over_is_stopped() -> None:
+    world = World()
+    world.settle()
+    hidden = dict(world.view)
+    world.view.clear()
+    cancel(world, "1")
+    world.status = world.status.model_copy(update={"pod_uid": None})
+    assert told(world.settle(1)) == (FAILED, Reason.CANCELLED)
+    world.view.update(hidden)
+    decision = world.decide(verdict=START)
+    assert isinstance(decision, steps.Stop)
