@@ -111,7 +111,9 @@ def _operator_down(story: Story) -> Iterator[None]:
 
 
 def _operator_pods(story: Story) -> list[Document]:
-    return story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
+    """Without those that a rollout is just taking away."""
+    found = story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _restarts(story: Story) -> dict[str, int]:
