@@ -20,7 +20,7 @@ from imagebuild.controller.configfile import ConfigFile
 from imagebuild.controller.lease import Election, LeasePace
 from imagebuild.controller.pace import Pace
 
-HOME = "imagebuild-system"
+HOME, LEASE = "imagebuild-system", "imagebuild-operator-leader"
 
 
 class Operator:
@@ -29,9 +29,7 @@ class Operator:
     def __init__(self, url: str, config: Path, pace: Pace, election: LeasePace | None, number: int) -> None:
         self._url, self._config, self._pace = url, config, pace
         self.name = f"operator-{number}"
-        self._election = (
-            Election(namespace=HOME, name="imagebuild-operator", holder=self.name, pace=election) if election else None
-        )
+        self._election = Election(namespace=HOME, name=LEASE, holder=self.name, pace=election) if election else None
         self.listen = f"127.0.0.1:{free_port()}"
         self._here = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._here.create_future()

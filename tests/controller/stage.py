@@ -14,7 +14,7 @@ import make
 from controller.fakeapi import ApiServer
 from controller.kubelet import Kubelet
 from controller.objects import BUILDS, LEASES, PODS, Change, Document, Key
-from controller.operators import HOME, Operator
+from controller.operators import HOME, LEASE, Operator
 from imagebuild.api import names
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.lease import LeasePace
@@ -76,7 +76,7 @@ class Stage:
 
     def leader(self) -> str:
         """Who holds the lease."""
-        lease = self.objects.kept[LEASES].get((HOME, "imagebuild-operator"), {"spec": {}})
+        lease = self.objects.kept[LEASES].get((HOME, LEASE), {"spec": {}})
         return str(lease["spec"].get("holderIdentity", ""))
 
     async def led_by(self, operator: Operator) -> None:

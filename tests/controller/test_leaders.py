@@ -9,11 +9,11 @@ import pytest
 from kubernetes.aio import client
 
 from controller.objects import BUILDS, LEASES, PODS
-from controller.operators import HOME
+from controller.operators import HOME, LEASE
 from controller.stage import HASTY, QUICK, UNHURRIED, Stage
 from imagebuild.controller.cluster import Cluster, NotLeadingError
 
-LEASE = (HOME, "imagebuild-operator")
+KEY = (HOME, LEASE)
 
 
 async def test_a_standby_takes_over_when_the_leader_is_killed(stage: Stage) -> None:
@@ -27,7 +27,7 @@ async def test_a_standby_takes_over_when_the_leader_is_killed(stage: Stage) -> N
     stage.kubelet.end(name)
     status = await stage.reaches(phase="Succeeded")
     assert (status["attempt"], len(stage.pods())) == (1, 1)
-    assert stage.objects.get(LEASES, LEASE)["spec"]["leaseTransitions"] == 1
+    assert stage.objects.get(LEASES, KEY)["spec"]["leaseTransitions"] == 1
 
 
 async def test_a_leader_that_is_stopped_releases_the_lease_after_its_last_write(stage: Stage) -> None:
@@ -135,8 +135,8 @@ async def test_who_does_not_hold_the_lease_sends_nothing_that_changes_anything(s
 
 async def test_a_lease_that_another_has_taken_ends_the_leader(stage: Stage) -> None:
     first = await stage.operator(election=UNHURRIED)
-    lease = stage.objects.get(LEASES, LEASE)
-    stage.objects.replace(LEASES, LEASE, {**lease, "spec": {**lease["spec"], "holderIdentity": "somebody"}})
+    lease = stage.objects.get(LEASES, KEY)
+    stage.objects.replace(LEASES, KEY, {**lease, "spec": {**lease["spec"], "holderIdentity": "somebody"}})
     assert await first.ended() == 1
     assert stage.leader() == "somebody"
 
@@ -151,12 +151,12 @@ async def test_a_renewal_that_is_refused_for_a_while_is_tried_again(stage: Stage
     stage.apply()
     await stage.succeeds()
     assert stage.leader() == first.name
-    assert stage.objects.get(LEASES, LEASE)["spec"]["leaseTransitions"] == 0
+    assert stage.objects.get(LEASES, KEY)["spec"]["leaseTransitions"] == 0
 
 
 async def test_a_lease_that_somebody_deletes_is_made_again(stage: Stage) -> None:
     first = await stage.operator(election=UNHURRIED)
-    stage.objects.remove(LEASES, LEASE)
+    stage.objects.remove(LEASES, KEY)
     await stage.led_by(first)
     stage.apply()
     await stage.succeeds()

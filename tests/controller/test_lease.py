@@ -247,3 +247,26 @@ async def test_who_wakes_up_after_the_deadline_does_not_renew(shelf: Shelf) -> N
     with pytest.raises(LostError):
         await asyncio.wait_for(keeping, 5)
     assert len(shelf.writes) == 1
+
+
+class Silent(Shelf):
+    """It takes the first write, and answers nothing more."""
+
+    async def lease(self, namespace: str, name: str) -> Document:
+        if self.writes:
+            await asyncio.Event().wait()
+        return await super().lease(namespace, name)
+
+
+async def test_a_server_that_is_silent_is_not_waited_for_beyond_the_deadline() -> None:
+    silent = Silent()
+    ours = Lease(silent, replace(OURS, pace=LeasePace(deadline=0.05, retry=0, call=60)))
+    assert await ours.round()
+    with pytest.raises(LostError):
+        await asyncio.wait_for(ours.keep(), 5)
+
+
+async def test_a_server_that_is_silent_is_not_waited_for_beyond_the_time_of_a_call() -> None:
+    silent = Silent(writes=[{}])
+    ours = Lease(silent, replace(OURS, pace=LeasePace(call=0.01)))
+    assert not await asyncio.wait_for(ours.round(), 5)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from kubernetes.aio import client
 
 import make
@@ -11,6 +14,8 @@ from controller.objects import BUILDS, EVENTS, LEASES, PODS
 from controller.stage import OTHER, UNHURRIED, Stage
 from imagebuild.controller.__main__ import parser
 from imagebuild.controller.cluster import PERMISSIONS, PERMISSIONS_AT_HOME, ApiError, Cluster
+
+MANIFESTS = Path(__file__).parents[2] / "manifests" / "operator"
 
 
 def test_the_cluster_role_grants_exactly_the_permissions_that_the_code_names() -> None:
@@ -21,6 +26,12 @@ def test_the_role_in_its_own_namespace_grants_the_lease_and_nothing_else() -> No
     grants, names = granted_at_home()
     assert grants == PERMISSIONS_AT_HOME
     assert names == {parser().get_default("lease_name")}
+    assert not names & generated()  # kustomize would put the hash of the ConfigMap's content behind the name
+
+
+def generated() -> set[str]:
+    kustomization = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())
+    return {each["name"] for each in kustomization["configMapGenerator"]}
 
 
 async def test_every_permission_is_needed(stage: Stage) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import make
 from controller.objects import BUILDS, LEASES, PODS
-from controller.operators import HOME, free_port
+from controller.operators import HOME, LEASE, free_port
 from controller.stage import SWEEPING, UNHURRIED, Stage
 from imagebuild.controller.__main__ import election_of, main, parser
 
@@ -210,7 +210,7 @@ async def test_the_process_leads_under_its_hosts_name_and_gives_the_lease_back(s
 
 async def test_the_process_ends_with_1_at_once_where_another_has_its_lease(stage: Stage, process: Process) -> None:
     await process.start(ELECTION)
-    key = (HOME, "imagebuild-operator")
+    key = (HOME, LEASE)
     lease = stage.objects.get(LEASES, key)
     stage.objects.replace(LEASES, key, {**lease, "spec": {**lease["spec"], "holderIdentity": "somebody"}})
     code, _ = await process.ends()
@@ -221,15 +221,15 @@ async def test_the_process_ends_with_1_at_once_where_another_has_its_lease(stage
 
 async def test_a_process_that_stands_by_ends_with_0_when_it_is_told_to(stage: Stage, process: Process) -> None:
     leader = await stage.operator(election=UNHURRIED)
-    read = stage.api.count("get", LEASES, "imagebuild-operator")
+    read = stage.api.count("get", LEASES, LEASE)
     await process.begin(ELECTION)
-    lease = stage.objects.get(LEASES, (HOME, "imagebuild-operator"))
+    lease = stage.objects.get(LEASES, (HOME, LEASE))
     assert lease["spec"]["holderIdentity"] == leader.name
     await process.says_in_its_log("stands by while operator-1 leads")
     process.signal(signal.SIGTERM)
     assert await process.ends() == (0, "")
     assert stage.leader() == leader.name
-    assert stage.api.count("get", LEASES, "imagebuild-operator") > read
+    assert stage.api.count("get", LEASES, LEASE) > read
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, 
 
 def _leader(story: Story) -> str:
     """The name of its pod: the lease's holder without the random end."""
-    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator")
+    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator-leader")
     return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
 
 
@@ -111,7 +111,9 @@ def _operator_down(story: Story) -> Iterator[None]:
 
 
 def _operator_pods(story: Story) -> list[Document]:
-    return story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
+    """Without those that a rollout is just taking away."""
+    found = story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _restarts(story: Story) -> dict[str, int]:

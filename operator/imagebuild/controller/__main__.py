@@ -126,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lease-namespace", default="", help="where the lease of the leader election is (default: the pod's namespace)"
     )
-    parser.add_argument("--lease-name", default="imagebuild-operator", help="its name (default: %(default)s)")
+    parser.add_argument("--lease-name", default="imagebuild-operator-leader", help="its name (default: %(default)s)")
     parser.add_argument(
         "--no-leader-election",
         action="store_true",
