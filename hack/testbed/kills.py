@@ -175,6 +175,8 @@ def _judge(report: Report, spaces: Sequence[Kubectl], watch: PodWatch, pods: lis
     mine = {space.namespace for space in spaces}
     there = {pod["metadata"]["uid"]: pod for pod in pods if pod["metadata"]["namespace"] in mine}
     builds = _statuses(spaces)
+    if len(builds) != report.builds:
+        report.lost.append(f"{report.builds - len(builds)} ImageBuilds are gone")
     owners = {build["metadata"]["uid"] for build in builds}
     report.pods = sum(pod.owner in owners for pod in watch.pods.values())
     # the first pod of a lost build may be made again: where it went before anybody wrote down that it was there
