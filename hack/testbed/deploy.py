@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from testbed import faults
 from testbed.kubectl import Kubectl
 from testbed.place import ROOT, Place
 
@@ -21,7 +22,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "builder": {"image": place.builder_image},
         "isolation": "Rootless",
         "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
-        "registries": [*docker_hub, {"host": place.registry, "http": True}],
+        "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
         "certificateAuthorities": place.authorities,
     }
 

@@ -77,6 +77,26 @@ def test_a_build_applied_while_the_operator_is_down_is_built_when_it_is_back(sto
     story.succeeds()
 
 
+@pytest.mark.parametrize("how", [["--grace-period=0", "--force"], ["--grace-period=30"]], ids=["killed", "stopped"])
+def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, how: list[str]) -> None:
+    kubectl = story.kubectl.within(NAMESPACE)
+    first = _leader(story)
+    story.apply(story.inline(WAITS))
+    running = story.reaches(phase="Running")
+    kubectl("delete", "pod", first, "--wait=false", *how)
+    until("another one to lead", lambda: _leader(story) not in ("", first), seconds=60)
+    story.release(running["podName"])
+    status = story.succeeds()
+    assert (len(story.pods()), status["attempt"], status["failures"]) == (1, 1, 0)
+    kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
+
+
+def _leader(story: Story) -> str:
+    """The name of its pod: the lease's holder without the random end."""
+    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator")
+    return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
+
+
 @contextmanager
 def _operator_down(story: Story) -> Iterator[None]:
     kubectl = story.kubectl.within(NAMESPACE)

@@ -94,9 +94,8 @@ def odd() -> Iterator[ThreadingHTTPServer]:
 def look_up(port: int, repository: str, seconds: float = 60) -> LookUp:
     host = f"127.0.0.1:{port}"
     auth = base64.b64encode(b"user:hunter2").decode()
-    return Registries({host: Registry(host=host, http=True)}, {host: {"auth": auth}}, None, seconds).look_up(
-        f"{host}/{repository}", "tag"
-    )
+    registries = Registries({host: Registry(host=host, http=True)}, {host: {"auth": auth}}, None, seconds)
+    return registries.ask(f"{host}/{repository}", "tag")().found
 
 
 @pytest.mark.parametrize(

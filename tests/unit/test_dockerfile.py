@@ -21,7 +21,7 @@ def spec(**fields: Any) -> ImageBuildSpec:
         pytest.param({}, plan.Dockerfile(path="Dockerfile"), (), id="Dockerfile is the default"),
         pytest.param({"path": "build/app.df"}, plan.Dockerfile(path="build/app.df"), (), id="another path"),
         pytest.param({"inline": "FROM a\n"}, plan.Dockerfile(inline="FROM a\n"), (), id="inline, with its line ends"),
-        pytest.param({"target": "test"}, plan.Dockerfile(target="test"), ("--opt", "target=test"), id="a stage"),
+        pytest.param({"target": "test"}, plan.Dockerfile(), ("--opt", "target=test"), id="a stage"),
     ],
 )
 def test_a_dockerfile_is_named_given_and_cut_at_a_stage(

@@ -11,7 +11,7 @@ FULL = plan.Plan(
     git=plan.GitSource(url="https://git.example.com/a.git", branch="main", commit="0" * 40),
     directory=plan.Mount(name="context", path="/run/y"),
     path="services/api",
-    dockerfile=plan.Dockerfile(path="build/Dockerfile", target="final"),
+    dockerfile=plan.Dockerfile(path="build/Dockerfile"),
     args=("--opt", "build-arg:A=$(B) ünïcode\n"),
     output=plan.Output(images=("registry.example.com/a:{commit}",)),
     cache=plan.BranchCache(repository="registry.example.com/a", scope="[]", base="main", export=plan.CacheExport.NEVER),

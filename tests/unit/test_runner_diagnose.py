@@ -25,7 +25,32 @@ ERRORS = {
     "a stage that is not there": ('target stage "zzz" could not be found', Reason.DOCKERFILE_INVALID),
     "a name that is not known": (f"{HEAD}dial tcp: lookup r.io: no such host", Reason.REGISTRY_UNAVAILABLE),
     "nobody listens": (f"{HEAD}dial tcp 10.0.0.1:443: connect: connection refused", Reason.REGISTRY_UNAVAILABLE),
-    "too many requests": ("unexpected status from HEAD request to https://r.io/v2/: 429 Too Many Requests", Reason.REGISTRY_UNAVAILABLE),
+    "too many requests": ("unexpected status from HEAD request to https://r.io/v2/: 429 Too Many Requests", Reason.REGISTRY_BUSY),
+    "Docker Hub's limit": ("toomanyrequests: You have reached your unauthenticated pull rate limit", Reason.REGISTRY_BUSY),
+    "a server for tokens that has a fault": (
+        "failed to push r.io/a:1: failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.r.io/token: 502 Bad Gateway",
+        Reason.REGISTRY_UNAVAILABLE,
+    ),
+    "a server for tokens that hangs up": (
+        'failed to push r.io/a:1: failed to authorize: failed to fetch anonymous token: Get "https://auth.r.io/token?s=r": EOF',
+        Reason.REGISTRY_UNAVAILABLE,
+    ),
+    "a layer that ends too soon": ("short read: expected 1170049 bytes but got 1170048: unexpected EOF", Reason.REGISTRY_UNAVAILABLE),
+    "a layer that is another": (
+        'failed commit on ref "layer-sha256:15": unexpected commit digest sha256:e1, expected sha256:15: failed precondition',
+        Reason.REGISTRY_UNAVAILABLE,
+    ),
+    "a registry that hangs up": ('failed to push r.io/a:1: failed to do request: Put "https://r.io/v2/a/blobs/uploads/1": EOF', Reason.REGISTRY_UNAVAILABLE),
+    "a repository that is not there": ("failed to push r.io/a:1: unknown: repository name not known to registry", Reason.REPOSITORY_NOT_FOUND),
+    "a repository of ECR that is not there": (
+        "failed to push r.io/a:1: unknown: The repository with name 'a' does not exist in the registry with id '1'",
+        Reason.REPOSITORY_NOT_FOUND,
+    ),
+    "a token that is good for something else": (
+        "failed to push docker.io/team/a:1: push access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+        Reason.REGISTRY_DENIED,
+    ),
+    "words of Harbor": ("failed to push r.io/a/b:1: unauthorized: unauthorized to access repository: a/b, action: push", Reason.REGISTRY_UNAUTHORIZED),
     "the registry has a fault": ("unexpected status from PUT request to https://r.io/v2/: 503 Service Unavailable", Reason.REGISTRY_UNAVAILABLE),
     "a wrong password": (
         "failed to push r.io/a:1: unexpected status from HEAD request to https://r.io/v2/: 401 Unauthorized",
@@ -40,6 +65,21 @@ ERRORS = {
     "a daemon that is gone": ("failed to receive status: rpc error: code = Unavailable desc = EOF", Reason.DAEMON_DIED),
     "something new": ("the moon is in the wrong phase", Reason.UNKNOWN),
 }  # fmt: skip
+
+
+NAMES = {
+    "of an image to push": ("failed to push r.io/denied/x509:toomanyrequests: 401 Unauthorized", Reason.REGISTRY_UNAUTHORIZED),
+    "of an image to pull": ("r.io/denied/EOF:1: not found", Reason.IMAGE_NOT_FOUND),
+    "in a URL": ("unexpected status from HEAD request to https://r.io/v2/x509:/tls:/EOF/manifests/1: 403 Forbidden", Reason.REGISTRY_DENIED),
+    "of a file": ("open /x/i/o timeout/EOF: permission denied", Reason.UNKNOWN),
+    "of a file in quotes": ('failed to calculate checksum of ref a::b: "/401 Unauthorized": not found', Reason.FILE_NOT_FOUND),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_no_causes(name: str) -> None:
+    error, reason = NAMES[name]
+    assert diagnose(None, error, None, imported=True, out_of_memory=False).reason is reason
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -68,18 +108,38 @@ def step(code: int, head: str = "", command: str = "make") -> Vertex:
         pytest.param(step(1, command="echo 401 Unauthorized"), False, Reason.STEP_FAILED, id="whatever it quotes"),
         pytest.param(step(1, head="401 Unauthorized\n"), False, Reason.STEP_FAILED, id="whatever it prints"),
         pytest.param(step(137), False, Reason.STEP_FAILED, id="killed by itself"),
-        pytest.param(step(137), True, Reason.OUT_OF_MEMORY, id="killed by the kernel for its memory"),
+        pytest.param(step(137), True, Reason.STEP_OUT_OF_MEMORY, id="killed by the kernel for its memory"),
         pytest.param(step(1), True, Reason.STEP_FAILED, id="failed while something else was killed"),
-        pytest.param(
-            step(1, head="runc run failed: unable to start container process"),
-            False,
-            Reason.CONTAINER_FAILED,
-            id="its container did not start",
-        ),
     ],
 )
 def test_a_failed_step(vertex: Vertex, out_of_memory: bool, reason: Reason) -> None:
     assert diagnose(vertex, "", None, imported=True, out_of_memory=out_of_memory).reason is reason
+
+
+RUNC = "runc run failed: unable to start container process: error during container init: error mounting proc"
+NO_PROGRAM = (
+    'runc run failed: unable to start container process: error during container init: exec: "/d": permission denied'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "logged", "reason"),
+    [
+        pytest.param(RUNC, (RUNC, "container does not exist"), Reason.CONTAINER_FAILED, id="runc has logged it"),
+        pytest.param(RUNC[:60], (RUNC,), Reason.CONTAINER_FAILED, id="of a long error the beginning"),
+        pytest.param(f"{RUNC}\nmore", (RUNC,), Reason.CONTAINER_FAILED, id="with more after it"),
+        pytest.param(RUNC, (), Reason.STEP_FAILED, id="only the step says so"),
+        pytest.param(RUNC, ("runc run failed: something else",), Reason.STEP_FAILED, id="another step's container did"),
+        pytest.param(RUNC, ("", "r", "container does not exist"), Reason.STEP_FAILED, id="runc has logged other things"),
+        pytest.param("make: failed", (RUNC,), Reason.STEP_FAILED, id="the step says something else"),
+        pytest.param(NO_PROGRAM, (NO_PROGRAM,), Reason.STEP_FAILED, id="a program that cannot be run is the user's"),
+    ],
+)  # fmt: skip
+def test_a_container_that_could_not_be_made_is_what_runc_itself_says(
+    said: str, logged: tuple[str, ...], reason: Reason
+) -> None:
+    vertex = step(1, head=f"{said}\n")
+    assert diagnose(vertex, "", None, imported=True, out_of_memory=False, runc=logged).reason is reason
 
 
 EXCERPT = ["Dockerfile:3", "-" * 20, "   3 | >>> RUN make", "-" * 20, "error: failed to solve: process"]

@@ -36,7 +36,10 @@ LIMIT = 128 * 1024
 
 
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
-"""Of pushed manifests: what they were built from. `ifExists: Reuse` looks for it."""
+"""Of manifests that are pushed with `ifExists: Reuse`: what they were built from. The next such build looks for it.
+
+Of no others: it would give an image a new digest at every commit, also where nothing of what it is made from changed.
+"""
 
 
 class PlanTooLargeError(ValueError):
@@ -74,7 +77,7 @@ class GitSource:
     commit: str | None = None
     """Full object id; what is built, whatever the branch points to."""
     pinned: bool = False
-    """An earlier attempt of the same run has reported this commit; nobody asked for it by name."""
+    """The commit is not the user's: an earlier attempt of the same run reported it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,6 @@ class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
     inline: str | None = None
-    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,8 @@ class Timings:
 class Details:
     images: tuple[str, ...] = ()
     """The references pushed, placeholders filled."""
+    images_cut: int = 0
+    """How many more of them there are than fit into the result."""
     platform: str | None = None
     steps_total: int = 0
     """Steps of the Dockerfile that could come from cache (no FROM, no internal ones)."""
@@ -131,9 +133,11 @@ def _ever_smaller(result: BuildResult) -> list[BuildResult]:
     steps.append(dataclasses.replace(steps[-1], essentials=essentials))
     steps.append(_with_details(steps[-1], export_error=steps[-1].details.export_error[:100]))
     steps.append(_with_details(steps[-1], imports=(), export_ref=None))
-    steps.append(_with_details(steps[-1], images=steps[-1].details.images[:3]))
-    steps.append(dataclasses.replace(steps[-1], details=Details(timings=result.details.timings)))
-    return steps
+    images = result.details.images
+    for kept in (3, 0):
+        steps.append(_with_details(steps[-1], images=images[:kept], images_cut=len(images[kept:])))
+    bare = Details(timings=result.details.timings, images_cut=len(images))
+    return [*steps, dataclasses.replace(steps[-1], details=bare)]
 
 
 def _with_details(result: BuildResult, **changes: object) -> BuildResult:

@@ -11,7 +11,7 @@ def dockerfile(spec: ImageBuildSpec) -> Part:
     given = spec.dockerfile
     if given is None:
         return Part()
-    read = plan.Dockerfile(path=given.path or plan.Dockerfile().path, inline=given.inline, target=given.target)
+    read = plan.Dockerfile(path=given.path or plan.Dockerfile().path, inline=given.inline)
     return Part(plan=PlanFields(dockerfile=read), args=("--opt", f"target={given.target}") if given.target else ())
 
 

@@ -1,10 +1,12 @@
-"""The runner's entry: plan in, result out on every way out. Exit code 0 if the image is built, else 1."""
+"""The runner's entry: plan in, result out on every way out. Exit code 0 if the image is there, else 1."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -13,18 +15,22 @@ from imagebuild.contract.codec import DecodeError
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Essentials, dump
 from imagebuild.runner.problem import Problem
-from imagebuild.runner.process import say
+from imagebuild.runner.process import reap_orphans, say
 from imagebuild.runner.stop import Stop
+
+_SUCCESS = {Reason.BUILT, Reason.ALREADY_BUILT}
 
 
 def main(argv: list[str] | None = None) -> int:
     flags = _parser().parse_args(argv)
     stop = Stop(flags.stop)
     stop.watch()
+    if os.getpid() == 1:
+        threading.Thread(target=reap_orphans, daemon=True).start()
     result = _run(flags.plan, flags.work, stop)
     flags.result.write_text(dump(result))
     _summarize(result)
-    return 0 if result.essentials.reason is Reason.BUILT else layout.EXIT_FAILED
+    return 0 if result.essentials.reason in _SUCCESS else layout.EXIT_FAILED
 
 
 def _run(plan_file: Path, work: Path, stop: Stop) -> BuildResult:

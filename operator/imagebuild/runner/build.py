@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
-from imagebuild.contract.result import BuildResult, Details, Essentials
+from imagebuild.contract.result import BuildResult, Details, Essentials, Failure
 from imagebuild.runner import process
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl
-from imagebuild.runner.diagnose import diagnose, last_error, line_number
+from imagebuild.runner.diagnose import diagnose, failure, last_error, line_number
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.silence import Silence, sent
 from imagebuild.runner.trace import Trace
 
 __all__ = ["Build"]
@@ -32,6 +34,18 @@ _DAEMON_SEEN_DEAD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """How a run of buildctl ended."""
+
+    problem: Problem | None = None
+    """Why it was stopped."""
+    failure: Failure | None = None
+    """What was under way then, where that is to blame."""
+    hung: bool = False
+    """Only the cache export was left, and it was given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """One run of buildctl."""
 
@@ -41,20 +55,22 @@ class Build:
     cache: CacheRefs
     env: Mapping[str, str]
     oom_kills: Callable[[], int]
+    runc_log: Path
+    made_from: str = ""
 
     def run(self, check: Callable[[], None]) -> BuildResult:
         """`check` raises Problem when the build must not go on; images that are pushed by then count all the same."""
         for file in (self.inputs.trace, self.inputs.metadata):
             file.unlink(missing_ok=True)
         trace, killed = Trace(self.inputs.trace), self.oom_kills()
-        running = process.start(buildctl(self.plan, self.inputs, self.images, self.cache), self.env)
+        running = process.start(buildctl(self.plan, self.inputs, self.images, self.cache, self.made_from), self.env)
         output = _Output(running)
-        stopped, hung = self._watch(running, trace, check)
+        end = self._watch(running, trace, output, check)
         lines = output.finished()
         trace.read()
-        details = self._details(trace, hung=hung)
+        details = self._details(trace, hung=end.hung)
         digest = _digest(self.inputs.metadata) or trace.pushed
-        if running.returncode == 0 or hung or digest is not None:
+        if running.returncode == 0 or end.hung or digest is not None:
             platform = _platform(self.inputs.metadata)
             return BuildResult(
                 essentials=Essentials(reason=Reason.BUILT, digest=digest),
@@ -67,21 +83,24 @@ class Build:
             line_number(lines),
             imported=bool(self.cache.imports),
             out_of_memory=out_of_memory,
+            runc=_runc_errors(self.runc_log),
         )
+        stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)
         if stopped is not None:
-            return _ended(stopped, details, out_of_memory=out_of_memory)
+            return _ended(stopped, replace(details, failure=end.failure), out_of_memory=out_of_memory)
         return BuildResult(
             essentials=Essentials(reason=found.reason, message=found.message),
             details=replace(details, failure=found.failure),
         )
 
     def _watch(
-        self, running: subprocess.Popen[bytes], trace: Trace, check: Callable[[], None]
-    ) -> tuple[Problem | None, bool]:
-        """Until buildctl has ended: why it was stopped, if it was, and whether the cache export hung."""
+        self, running: subprocess.Popen[bytes], trace: Trace, output: _Output, check: Callable[[], None]
+    ) -> _End:
+        """Until buildctl has ended, by itself or by us."""
         alone_since: float | None = None
+        silence = Silence(self.plan.silence)
         while running.poll() is None:
             trace.read()
             if trace.only_the_cache_is_left(push=bool(self.images)):
@@ -89,14 +108,25 @@ class Build:
                 if time.monotonic() > alone_since + self.plan.push_grace:
                     process.say("all but the cache export is done; it takes too long and is given up")
                     process.end(running)
-                    return None, True
+                    return _End(hung=True)
+            elif silence.too_long(trace.size, output.lines, _unsaid(trace)):
+                end = self._silent(trace)
+                process.end(running)
+                return end
             try:
                 check()
             except Problem as problem:
                 process.end(running)
-                return problem, False
+                return _End(problem=problem)
             time.sleep(_LOOK_EVERY_SECONDS)
-        return None, False
+        return _End()
+
+    def _silent(self, trace: Trace) -> _End:
+        """Said before buildctl is ended, which ends all that is under way."""
+        names = ", ".join(vertex.name for vertex in trace.under_way[:3]) or "no step was under way"
+        said = f"nothing was said or done for {self.plan.silence:.0f} s: {names}"
+        step = next(iter(trace.under_way), None)
+        return _End(problem=Problem(Reason.SILENT, said), failure=failure(step) if step else None)
 
     def _details(self, trace: Trace, *, hung: bool) -> Details:
         error = trace.cache_export_error
@@ -111,6 +141,13 @@ class Build:
             export_ref=self.cache.export,
             export_error=error,
         )
+
+
+def _unsaid(trace: Trace) -> int:
+    """A number that changes with what BuildKit does without saying so."""
+    if trace.computes:
+        return time.monotonic_ns()
+    return sent() if trace.exports else 0
 
 
 def _stopped(check: Callable[[], None]) -> Problem | None:
@@ -138,6 +175,7 @@ class _Output:
     def __init__(self, running: subprocess.Popen[bytes]) -> None:
         self._running = running
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self.lines = 0
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
         self._thread.start()
 
@@ -152,6 +190,18 @@ class _Output:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
             self._last.append(line.decode(errors="replace").rstrip("\n"))
+            self.lines += 1
+
+
+def _runc_errors(log: Path) -> tuple[str, ...]:
+    """What runc has logged as its own errors: a RUN step sees neither this file nor a way to write there."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for line in log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, AttributeError):
+                message = json.loads(line).get("msg")
+                found += [message] if isinstance(message, str) else []
+    return tuple(found)
 
 
 def _metadata(file: Path) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from imagebuild.contract.plan import BranchCache, CacheExport, CacheImport
 from imagebuild.contract.result import CacheRef, LookUp
 
-__all__ = ["CacheRefs", "choose", "slug", "tag"]
+__all__ = ["CacheRefs", "candidates", "choose", "slug", "tag"]
 
 _SLUG_MAX = 40
 
@@ -33,6 +34,11 @@ def tag(cache: BranchCache, branch: str) -> str:
     return f"buildcache-{slug(branch)}-{digest}"
 
 
+def candidates(cache: BranchCache, current: str | None, base: str | None) -> tuple[str, ...]:
+    """The tags that `choose` may ask for."""
+    return tuple(tag(cache, branch) for branch in _branches(cache.imports, current, base))
+
+
 def choose(cache: BranchCache, current: str | None, base: str | None, look_up: Callable[[str], LookUp]) -> CacheRefs:
     """`look_up` is asked for a tag. Only a build of the base branch writes the base's ref; one without branch none."""
     looked_for: list[CacheRef] = []
@@ -51,14 +57,19 @@ def choose(cache: BranchCache, current: str | None, base: str | None, look_up: C
 
 
 def _wanted(policy: CacheImport, current: str | None, base: str | None, found: Callable[[str], bool]) -> list[str]:
+    there = (branch for branch in _branches(policy, current, base) if found(branch))
+    return list(there) if policy is CacheImport.BOTH else list(itertools.islice(there, 1))
+
+
+def _branches(policy: CacheImport, current: str | None, base: str | None) -> list[str]:
+    """In the order in which they are looked for, and imported."""
     branches = [branch for branch in dict.fromkeys((current, base)) if branch is not None]
     match policy:
         case CacheImport.NONE:
             return []
         case CacheImport.CURRENT:
-            return [branch for branch in branches[:1] if branch == current and found(branch)]
+            return [branch for branch in branches if branch == current]
         case CacheImport.BOTH:
-            # base first: with two refs BuildKit does better by the last one
-            return [branch for branch in reversed(branches) if found(branch)]
+            return branches[::-1]  # base first: with two refs BuildKit does better by the last one
         case CacheImport.CURRENT_ELSE_BASE:
-            return next(([branch] for branch in branches if found(branch)), [])
+            return branches

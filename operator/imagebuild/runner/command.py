@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebuild.contract.plan import Plan
+from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.cacherefs import CacheRefs, slug
 from imagebuild.runner.problem import Problem
 
-__all__ = ["Inputs", "buildctl", "images"]
+__all__ = ["Inputs", "buildctl", "images", "made_from"]
 
 _SHORT = 12
 _REGISTRY_CACHE = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
@@ -49,7 +50,14 @@ def _filled(image: str, commit: str | None, branch: str | None) -> str:
     return image
 
 
-def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs) -> list[str]:
+def made_from(plan: Plan, commit: str | None) -> str:
+    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it."""
+    if plan.output.if_exists is not IfExists.REUSE or not plan.output.inputs:
+        return ""
+    return hashlib.sha256(f"{plan.output.inputs}\0{commit or ''}".encode()).hexdigest()
+
+
+def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:
     imports = (("--import-cache", f"type=registry,ref={ref}") for ref in cache.imports)
     export = ("--export-cache", f"type=registry,ref={cache.export},{_REGISTRY_CACHE}") if cache.export else ()
     return [
@@ -65,12 +73,13 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         "--opt",
         f"filename={inputs.filename}",
         *plan.args,
-        *(("--output", _output(refs)) if refs else ()),
+        *(("--output", _output(refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
         *export,
     ]
 
 
-def _output(refs: tuple[str, ...]) -> str:
+def _output(refs: tuple[str, ...], made_from: str) -> str:
     """One line of CSV: the field with the commas is quoted whole, and the quotes are part of the argument."""
-    return f'type=image,"name={",".join(refs)}",push=true,oci-mediatypes=true'
+    annotation = f",annotation.{INPUTS_ANNOTATION}={made_from}" if made_from else ""
+    return f'type=image,"name={",".join(refs)}",push=true,oci-mediatypes=true{annotation}'

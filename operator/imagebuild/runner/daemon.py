@@ -124,21 +124,24 @@ class Daemon:
 
     def wait(self, check: Callable[[], None]) -> None:
         """Until it answers: it listens long before its worker is ready. Raises Problem, also what `check` raises."""
-        while not self._answers():
+        while not self.seconds:
             check()
-            if self._process.poll() is not None:
-                raise self._not_started(f"it ended with exit code {self._process.returncode}")
-            if time.monotonic() > self._began + self._patience:
-                raise self._not_started(f"it did not answer within {self._patience:.0f} s")
+            self.check()
             time.sleep(_LOOK_EVERY_SECONDS)
-        self.seconds = time.monotonic() - self._began
 
     def check(self) -> None:
-        """Raises Problem if it has died."""
-        if self._process.poll() is not None:
-            self._print_log()
-            code = self._process.returncode
-            raise Problem(Reason.DAEMON_DIED, f"buildkitd ended with exit code {code} in the middle of the build")
+        """Raises Problem if it has died, or does not start."""
+        code = self._process.poll()
+        if self.seconds:
+            if code is not None:
+                self._print_log()
+                raise Problem(Reason.DAEMON_DIED, f"buildkitd ended with exit code {code} in the middle of the build")
+        elif self._answers():
+            self.seconds = time.monotonic() - self._began
+        elif code is not None:
+            raise self._not_started(f"it ended with exit code {code}")
+        elif time.monotonic() > self._began + self._patience:
+            raise self._not_started(f"it did not answer within {self._patience:.0f} s")
 
     def _answers(self) -> bool:
         """One connection, kept until the server says its first word."""

@@ -6,25 +6,30 @@
 | the last `error:` line of buildctl     | what fails before any vertex is named nowhere else      |
 
 The text of a RUN step's error is BuildKit's own (`process … did not complete successfully: exit code: N`), but it
-quotes the command, so for RUN steps only what follows it counts. Elsewhere names of files and images are in quotes;
-what is in quotes never counts either. What no row knows is the user's as long as BuildKit puts it down to a line of the
-Dockerfile: to try such a build again would only take longer to say the same.
+quotes the command, so for RUN steps only what follows it counts. Elsewhere names of files and images are in quotes, or
+are words with a slash: neither ever counts. That runc could not make the container of a step shows in the step's own
+output, where it can be forged, so it counts only if runc has logged the same, where no step can write.
+
+What no row knows is the user's as long as BuildKit puts it down to a line of the Dockerfile: to try such a build again
+would only take longer to say the same.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import Failure
 from imagebuild.runner.trace import Vertex
 
-__all__ = ["Diagnosis", "diagnose", "last_error", "line_number"]
+__all__ = ["Diagnosis", "diagnose", "failure", "last_error", "line_number"]
 
 _PROCESS = re.compile(r"^process \".*\" did not complete successfully: (.*)$", re.DOTALL)
 _EXIT_CODE = re.compile(r"^exit code: (\d+)$")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NAME = re.compile(r"(?<!\S)(?!i/o\b)[^\s/]*/\S*?(?=:?(?:\s|$))")
+"""A word with a slash: a path, an image or a URL. `i/o timeout` is none."""
 _NO_CONTAINER = "runc run failed:"
 _NO_PROGRAM = re.compile(r': exec: "|: chdir to cwd ')
 """runc has made the container, and what the Dockerfile wants to run in it cannot be run."""
@@ -35,7 +40,7 @@ _TABLE = (
     (Reason.STEP_FAILED, (r"^unable to find (user|group) ",)),
     (
         Reason.DAEMON_DIED,
-        (r"^failed to receive status: ", r"^listing workers for Build: ", r"code = Unavailable", r"buildkitd\.sock"),
+        (r"^failed to receive status: ", r"^listing workers for Build: ", r"code = Unavailable", r"dial unix "),
     ),
     (
         Reason.CACHE_LOST,
@@ -74,27 +79,41 @@ _TABLE = (
     (Reason.REVISION_NOT_FOUND, (r"repository does not contain ref",)),
     (
         Reason.SOURCE_UNAUTHORIZED,
-        (r"git stderr:.*(repository '.*' not found|could not read Username|Authentication failed)",),
+        (r"git stderr:.*(repository \S+ not found|could not read Username|Authentication failed)",),
     ),
+    # a registry that is busy or away before credentials: the server that gives the token may be the one
+    (Reason.REGISTRY_BUSY, (r"429 Too Many", r"toomanyrequests", r"invalid response status 429$")),
     (
-        # before the credentials: a token server may be away, too
         Reason.REGISTRY_UNAVAILABLE,
         (
-            r"429 Too Many",
-            r"toomanyrequests",
             r": 5\d\d [A-Z][a-z]+",
-            r"invalid response status (429|5\d\d)$",
+            r"invalid response status 5\d\d$",
             r"i/o timeout",
             r"connection refused",
             r"connection reset",
             r"no such host",
             r"deadline exceeded",
             r"TLS handshake timeout",
+            r"timeout awaiting response headers",
             r"network is unreachable",
             r"no route to host",
             r"server misbehaving",
-            r"unexpected EOF",
+            r"\bEOF\b",
+            r"broken pipe",
+            r"use of closed network connection",
+            # a layer that is not what its name says, or not all of it
+            r"unexpected commit (digest|size)",
+            r"got digest \S+, expected",
             r"git stderr:.*(unable to access|Could not resolve host)",
+        ),
+    ),
+    # known to the registry that gave a token, which is not good for this
+    (Reason.REGISTRY_DENIED, (r"insufficient_scope",)),
+    (
+        # many registries do not make a repository by a push to it; the words are the registry's own
+        Reason.REPOSITORY_NOT_FOUND,
+        (
+            r"^failed to push .*(not known to registry|does not exist(?! or)|not found$|NAME_UNKNOWN|name unknown|404 Not)",
         ),
     ),
     (
@@ -106,18 +125,10 @@ _TABLE = (
             r"authorization failed",
             r"authentication required",
             r"no basic auth credentials",
+            r"\bunauthorized: ",
         ),
     ),
-    (
-        Reason.REGISTRY_DENIED,
-        (
-            r"403 Forbidden",
-            r"\bdenied\b",
-            r"insufficient_scope",
-            # many registries do not make a repository by a push to it
-            r"^failed to push .*(NAME_UNKNOWN|name unknown|not known to registry|: not found$|404 Not Found)",
-        ),
-    ),
+    (Reason.REGISTRY_DENIED, (r"403 Forbidden", r"(?<!permission )\bdenied\b")),
     (Reason.IMAGE_NOT_FOUND, (r": not found$", r"manifest unknown", r"NAME_UNKNOWN", r"name unknown")),
 )
 
@@ -129,32 +140,46 @@ class Diagnosis:
     failure: Failure
 
 
-def diagnose(vertex: Vertex | None, error: str, line: int | None, *, imported: bool, out_of_memory: bool) -> Diagnosis:
+def diagnose(
+    vertex: Vertex | None,
+    error: str,
+    line: int | None,
+    *,
+    imported: bool,
+    out_of_memory: bool,
+    runc: tuple[str, ...] = (),
+) -> Diagnosis:
     """`error` and `line` are what buildctl said at its end, `imported`: with a cache; `out_of_memory`: the kernel
-    killed a process for it."""
+    killed a process for it; `runc`: what runc has logged.
+    """
     cause = vertex.error if vertex is not None else error
     process = _PROCESS.match(cause)
     ended = _EXIT_CODE.match(process[1]) if process else None
-    if vertex is not None and ended:
-        reason, message = _step(vertex, int(ended[1]), out_of_memory=out_of_memory)
+    code = int(ended[1]) if ended else None
+    if vertex is not None and code is not None:
+        reason, message = _step(vertex, code, runc, out_of_memory=out_of_memory)
     else:
         reason = _reason(process[1] if process else cause, vertex, line, imported=imported)
         message = _short(process[1] if process else cause) or "BuildKit gave no reason"
-    failure = Failure(
-        step=vertex.name if vertex is not None else None,
-        line=line,
-        exit_code=int(ended[1]) if ended else None,
-        log_tail="\n".join(list(vertex.log)[-_TAIL_LINES:]) if vertex is not None else "",
-    )
-    return Diagnosis(reason=reason, message=message, failure=failure)
+    seen = failure(vertex) if vertex is not None else Failure()
+    return Diagnosis(reason=reason, message=message, failure=replace(seen, line=line, exit_code=code))
 
 
-def _step(vertex: Vertex, code: int, *, out_of_memory: bool) -> tuple[Reason, str]:
-    if vertex.head.startswith(_NO_CONTAINER):
-        users = _NO_PROGRAM.search(vertex.head)
-        return Reason.STEP_FAILED if users else Reason.CONTAINER_FAILED, f"{vertex.name}: {vertex.head.strip()}"
+def failure(vertex: Vertex) -> Failure:
+    """Where a build failed, with the last of what was said there."""
+    return Failure(step=vertex.name, log_tail="\n".join(list(vertex.log)[-_TAIL_LINES:]))
+
+
+def _step(vertex: Vertex, code: int, runc: tuple[str, ...], *, out_of_memory: bool) -> tuple[Reason, str]:
+    head = vertex.head.strip()
+    if head.startswith(_NO_CONTAINER) and any(
+        said.startswith(_NO_CONTAINER) and head.startswith(said[: len(head)]) for said in runc
+    ):
+        users = _NO_PROGRAM.search(head)
+        return Reason.STEP_FAILED if users else Reason.CONTAINER_FAILED, f"{vertex.name}: {head}"
     if code == _KILLED and out_of_memory:
-        return Reason.OUT_OF_MEMORY, f"{vertex.name}: the kernel killed it for using more memory than the limit"
+        message = f"{vertex.name}: the kernel ended it for using more memory than the build pod has"
+        return Reason.STEP_OUT_OF_MEMORY, message
     return Reason.STEP_FAILED, f"{vertex.name}: exit code {code}"
 
 
@@ -163,7 +188,7 @@ def _reason(cause: str, vertex: Vertex | None, line: int | None, *, imported: bo
     unfit = {Reason.CACHE_LOST} if not imported else set()
     if step:
         unfit.add(Reason.IMAGE_NOT_FOUND)  # of a step it is a secret or the like that is "not found"
-    words = _QUOTED.sub('""', cause)
+    words = _NAME.sub("…", _QUOTED.sub('""', cause))
     found = (reason for reason, signs in _TABLE if reason not in unfit and _matches(words, signs))
     if step:
         return next(found, Reason.STEP_FAILED)

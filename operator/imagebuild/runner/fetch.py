@@ -108,7 +108,7 @@ class _Repository:
         if (branch, source.ref, source.commit) == (None, None, None):
             branch = base
         self._git("init", "--quiet")
-        commit = self._fetch_commit(source.commit, source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
+        commit = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
         self._git("--work-tree", str(directory), "checkout", "--quiet", "--force", "--detach", commit)
         process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
         return Source(directory=directory, commit=commit, branch=branch or _as_branch(source.ref), base=base)
@@ -118,6 +118,15 @@ class _Repository:
         answer = self._git("ls-remote", "--symref", "--", self._source.url, "HEAD")
         found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", answer, re.MULTILINE)
         return found[1] if found else None
+
+    def _commit(self, ref: str) -> str:
+        try:
+            return self._fetch_commit(self._source.commit, ref)
+        except Problem as problem:
+            if self._source.pinned and problem.reason is Reason.REVISION_NOT_FOUND:
+                gone = f"{self._source.url} has {self._source.commit} no more"
+                raise Problem(Reason.COMMIT_GONE, gone) from problem
+            raise
 
     def _fetch_commit(self, commit: str | None, ref: str) -> str:
         if commit is None:

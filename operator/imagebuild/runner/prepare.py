@@ -1,4 +1,4 @@
-"""What can be found out while the daemon starts, in a thread of its own: the source, and which cache refs exist."""
+"""What can be found out while the daemon starts, in a thread of its own: the source, and what the registry has."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagebuild.contract.plan import Plan
+from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.cacherefs import CacheRefs, choose
+from imagebuild.runner.cacherefs import CacheRefs, candidates, choose
+from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.fetch import Source, fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+
+if TYPE_CHECKING:
+    from imagebuild.runner.registry import Registries
 
 __all__ = ["Preparation"]
 
@@ -30,6 +35,11 @@ class Preparation(threading.Thread):
         self._given_up = threading.Event()
         self._error: BaseException | None = None
         self.source = Source(directory=work)
+        self.images: tuple[str, ...] = ()
+        """Their placeholders filled."""
+        self.made_from = ""
+        self.there: str | None = None
+        """The digest of the images where they need not be built any more."""
         self.cache = CacheRefs()
         self.seconds = 0.0
 
@@ -42,7 +52,7 @@ class Preparation(threading.Thread):
         self._given_up.set()
 
     def wait(self, check: Callable[[], None]) -> None:
-        """Until `source` and `cache` are there. Raises what stood in the way, and what `check` raises."""
+        """Until all is found out. Raises what stood in the way, and what `check` raises."""
         while self.is_alive():
             check()
             self.join(_LOOK_EVERY_SECONDS)
@@ -53,7 +63,9 @@ class Preparation(threading.Thread):
         began = time.monotonic()
         try:
             self.source = fetch(self._plan, self._work, self._env, self._check)
-            self.cache = self._look_for_cache()
+            self.images = images(self._plan, self.source.commit, self.source.branch)
+            self.made_from = made_from(self._plan, self.source.commit)
+            self._ask_the_registry()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error
         self.seconds = time.monotonic() - began
@@ -62,19 +74,26 @@ class Preparation(threading.Thread):
         if self._given_up.is_set():
             raise Problem(Reason.STOPPED, "the build has ended")
 
-    def _look_for_cache(self) -> CacheRefs:
-        wanted = self._plan.cache
-        if wanted is None:
-            return CacheRefs()
+    def _ask_the_registry(self) -> None:
+        policy, cache = self._plan.output.if_exists, self._plan.cache
+        if policy is IfExists.OVERWRITE and cache is None:
+            return
         # half of what the runner takes to import, and not needed before the daemon is on its way
-        from imagebuild.runner.registry import Registries  # noqa: PLC0415
+        from imagebuild.runner import existing, registry  # noqa: PLC0415
 
         settings = {entry.host: entry for entry in self._plan.registries}
-        registries = Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
+        registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
+        self.there = existing.look(policy, self.images, self.made_from, registries)
+        if cache is not None and self.there is None:
+            self.cache = self._look_for_cache(cache, registries)
+
+    def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
+        branch, base = self.source.branch, wanted.base or self.source.base
+        asked = {tag: registries.ask(wanted.repository, tag) for tag in candidates(wanted, branch, base)}
 
         def look_up(tag: str) -> LookUp:
-            found = registries.look_up(wanted.repository, tag)
+            found = asked[tag]().found
             say(f"cache {wanted.repository}:{tag}: {found}")
             return found
 
-        return choose(wanted, self.source.branch, wanted.base or self.source.base, look_up)
+        return choose(wanted, branch, base, look_up)

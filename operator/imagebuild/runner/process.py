@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import IO, Any
 
 from imagebuild.contract import layout
 
-__all__ = ["end", "environment", "say", "start"]
+__all__ = ["end", "environment", "reap_orphans", "say", "start"]
 
 _KILL_AFTER_SECONDS = 5.0
+_OURS_WAITS_SECONDS = 0.1
+_started: list[subprocess.Popen[bytes]] = []
+_starting = threading.Lock()
+"""Held from a program's start until it is in the list: whoever else waited for it would take its exit code away."""
 
 
 def say(message: str) -> None:
@@ -33,16 +38,19 @@ def start(
     argv: list[str], env: Mapping[str, str], *, output: int | IO[bytes] = subprocess.PIPE, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """In a process group of its own, its output and errors together. Raises OSError where there is no such program."""
-    return subprocess.Popen(
-        argv,
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_default_signals,  # noqa: PLW1509 one system call; the runner's own blocked TERM must not be inherited
-    )
+    with _starting:
+        started = subprocess.Popen(
+            argv,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_default_signals,  # noqa: PLW1509 one system call; our blocked TERM must not be inherited
+        )
+        _started.append(started)
+    return started
 
 
 def _default_signals() -> None:
@@ -60,3 +68,26 @@ def end(process: subprocess.Popen[Any], patience: float = _KILL_AFTER_SECONDS) -
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def reap_orphans() -> None:
+    """For the first process of a pod, in a thread: what RUN steps leave behind becomes its children, and would stay in
+    the process table of the pod, which is limited, until the build is over.
+    """
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            ended = None
+        if ended is None or not _reap(ended.si_pid):
+            time.sleep(_OURS_WAITS_SECONDS)
+
+
+def _reap(pid: int) -> bool:
+    """Not what we have started ourselves: whoever did waits for it."""
+    with _starting:
+        if any(started.pid == pid and started.returncode is None for started in _started):
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        return True

@@ -1,27 +1,40 @@
-"""One question to a registry: is there a manifest of this name? With the credentials and settings that BuildKit has."""
+"""Questions to a registry: is there a manifest, and what is it? With the credentials and settings that BuildKit has."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import re
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.credentials import Logins, login
 
-__all__ = ["Registries", "split"]
+__all__ = ["Answer", "Registries", "split"]
 
 _SECONDS = 5.0
-_ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+_BYTES = 4 << 20
+"""The largest manifest that registries take."""
+_ACCEPT = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _DOCKER_HUB = "docker.io"
 
@@ -34,6 +47,15 @@ def split(image: str) -> tuple[str, str]:
     return _DOCKER_HUB, image if slash else f"library/{image}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    found: LookUp
+    digest: str = ""
+    """This and the annotations only where the whole manifest was asked for."""
+    annotations: Mapping[str, str] | None = None
+    """Of an index: its own, or those that all of its manifests have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registries:
     settings: Mapping[str, Registry]
@@ -41,40 +63,62 @@ class Registries:
     ca_file: str | None
     seconds: float = _SECONDS
 
-    def look_up(self, repository: str, tag: str) -> LookUp:
-        """Never raises, and takes no longer than the time limit: a cache is worth no more than that."""
+    def ask(self, repository: str, tag: str, *, whole: bool = False) -> Callable[[], Answer]:
+        """Asks at once; calling what is returned waits for the answer. It never raises, and takes no longer than the
+        time limit from now on: neither a cache nor a build that can be saved is worth more than that.
+        """
         host, name = split(repository)
-        answer: list[LookUp] = []
+        answer: list[Answer] = []
         # a limit on each read is none on the whole: names are resolved, and challenges answered, at any length
-        asking = threading.Thread(target=lambda: answer.append(self._look_up(host, name, tag)), daemon=True)
+        asking = threading.Thread(target=lambda: answer.append(self._answer(host, name, tag, whole)), daemon=True)
         asking.start()
-        asking.join(self.seconds)
-        return answer[0] if answer else LookUp.TIMEOUT
+        end = time.monotonic() + self.seconds
 
-    def _look_up(self, host: str, name: str, tag: str) -> LookUp:
+        def wait() -> Answer:
+            asking.join(max(0.0, end - time.monotonic()))
+            return answer[0] if answer else Answer(found=LookUp.TIMEOUT)
+
+        return wait
+
+    def _answer(self, host: str, name: str, tag: str, whole: bool) -> Answer:  # noqa: FBT001
         try:
-            return self._head(host, name, tag)
+            if whole:
+                return self._manifest(host, name, tag)
+            self._get(host, name, tag, "HEAD")
+            return Answer(found=LookUp.FOUND)
         except urllib.error.HTTPError as error:
             if error.code in (_UNAUTHORIZED, _FORBIDDEN):
-                return LookUp.UNAUTHORIZED
-            return LookUp.NOT_FOUND if error.code == _NOT_FOUND else LookUp.ERROR
+                return Answer(found=LookUp.UNAUTHORIZED)
+            return Answer(found=LookUp.NOT_FOUND if error.code == _NOT_FOUND else LookUp.ERROR)
         except TimeoutError:
-            return LookUp.TIMEOUT
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return LookUp.TIMEOUT if isinstance(getattr(error, "reason", None), TimeoutError) else LookUp.ERROR
+            return Answer(found=LookUp.TIMEOUT)
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+            late = isinstance(getattr(error, "reason", None), TimeoutError)
+            return Answer(found=LookUp.TIMEOUT if late else LookUp.ERROR)
 
-    def _head(self, host: str, name: str, tag: str) -> LookUp:
+    def _manifest(self, host: str, name: str, reference: str) -> Answer:
+        content = self._get(host, name, reference, "GET")
+        document = _object(content)
+        annotations = _texts(document.get("annotations"))
+        parts = [_object(part) for part in document.get("manifests") or ()]
+        if parts and not annotations:
+            inside = [self._manifest(host, name, str(part["digest"])) for part in parts if not _attests(part)]
+            common = set.intersection(*(set((part.annotations or {}).items()) for part in inside)) if inside else set()
+            annotations = dict(common)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return Answer(found=LookUp.FOUND, digest=digest, annotations=annotations)
+
+    def _get(self, host: str, name: str, reference: str, method: str) -> bytes:
         setting = self.settings.get(host, Registry(host=host))
         server = "registry-1.docker.io" if host == _DOCKER_HUB else host
-        url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/manifests/{tag}"
+        url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/manifests/{reference}"
         try:
-            self._ask(url, setting, "HEAD")
+            return self._ask(url, setting, method)
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:
                 raise
             challenge = error.headers.get("WWW-Authenticate", "")
-            self._ask(url, setting, "HEAD", self._authorization(challenge, host, name, setting))
-        return LookUp.FOUND
+            return self._ask(url, setting, method, self._authorization(challenge, host, name, setting))
 
     def _authorization(self, challenge: str, host: str, name: str, setting: Registry) -> str:
         """The header that answers a Basic or Bearer challenge."""
@@ -88,8 +132,8 @@ class Registries:
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
         query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": f"repository:{name}:pull"})
-        answer = json.loads(self._ask(f"{realm}?{query}", setting, "GET", basic))
-        token = (answer.get("token") or answer.get("access_token")) if isinstance(answer, dict) else None
+        answer = _object(self._ask(f"{realm}?{query}", setting, "GET", basic))
+        token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
             raise ValueError("a token server without a token")  # noqa: TRY004 the answer's fault, not the caller's
         return f"Bearer {token}"
@@ -100,7 +144,7 @@ class Registries:
             # stays here when the answer is a redirect to another host
             request.add_unredirected_header("Authorization", authorization)
         with urllib.request.urlopen(request, timeout=self.seconds, context=self._tls(url, setting)) as answer:  # noqa: S310
-            body: bytes = answer.read(1 << 20)
+            body: bytes = answer.read(_BYTES)
             return body
 
     def _tls(self, url: str, setting: Registry) -> ssl.SSLContext | None:
@@ -111,3 +155,21 @@ class Registries:
         if setting.insecure:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context
+
+
+def _object(given: object) -> dict[str, Any]:
+    """A JSON object, from its text or as part of another."""
+    value = json.loads(given) if isinstance(given, bytes) else given
+    if not isinstance(value, dict):
+        raise ValueError("an answer that is no object")  # noqa: TRY004 the answer's fault, not the caller's
+    return value
+
+
+def _texts(given: object) -> dict[str, str]:
+    pairs = given.items() if isinstance(given, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
+
+
+def _attests(part: dict[str, Any]) -> bool:
+    """Provenance and the like lie beside the images in an index."""
+    return "vnd.docker.reference.type" in _texts(part.get("annotations"))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
-from imagebuild.contract.result import BuildResult, Timings
+from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
 from imagebuild.runner import credentials, process
 from imagebuild.runner.build import Build
-from imagebuild.runner.command import Inputs, images
+from imagebuild.runner.command import Inputs
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
@@ -43,10 +43,14 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
             stop.check()
             daemon.check()
 
-        daemon.wait(stop.check)
         prepared.wait(check)
+        if prepared.there is None:
+            daemon.wait(stop.check)
         solving = time.monotonic()
-        result = _with_one_retry(_build(plan, work, env, prepared, daemon.address), check)
+        if prepared.there is None:
+            result = _with_one_retry(_build(plan, work, env, prepared, daemon.address), check)
+        else:
+            result = _already_built(prepared.there, prepared.images)
     now = time.monotonic()
     timings = Timings(
         fetch=round(prepared.seconds, 2),
@@ -59,6 +63,10 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
         essentials=dataclasses.replace(result.essentials, commit=source.commit, branch=source.branch),
         details=dataclasses.replace(result.details, timings=timings),
     )
+
+
+def _already_built(digest: str, there: tuple[str, ...]) -> BuildResult:
+    return BuildResult(essentials=Essentials(reason=Reason.ALREADY_BUILT, digest=digest), details=Details(images=there))
 
 
 def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, address: str) -> Build:
@@ -75,9 +83,11 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
             trace=work / "report" / "trace.json",
             metadata=work / "report" / "metadata.json",
         ),
-        images=images(plan, source.commit, source.branch),
+        images=prepared.images,
+        made_from=prepared.made_from,
         cache=prepared.cache,
         env={**env, "DOCKER_CONFIG": str(work / "docker")},
+        runc_log=work / "buildkit" / "runc-overlayfs" / "executor" / "runc-log.json",
         oom_kills=_oom_kills,
     )
 

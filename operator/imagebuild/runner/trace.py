@@ -22,6 +22,8 @@ _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.
 _LOG_LINES = 30
 _LOG_HEAD = 400
 _EXPORT, _CACHE_EXPORT = "exporting to ", "exporting cache to "
+_LOCAL = ("exporting layers", "preparing build cache for export", "extracting ")
+"""What BuildKit works at without a word of how far it has come, and without asking anybody else."""
 _CANCELLED = "context canceled"
 
 
@@ -49,6 +51,7 @@ class Trace:
         self._file, self._offset, self._rest = file, 0, b""
         self._vertices: dict[str, Vertex] = {}
         self._manifest: str | None = None
+        self._local: set[tuple[str, str]] = set()
 
     def read(self) -> None:
         """Takes in what was written since the last time."""
@@ -62,6 +65,27 @@ class Trace:
         *lines, self._rest = (self._rest + new).split(b"\n")
         for line in lines:
             self._take(line)
+
+    @property
+    def size(self) -> int:
+        """Of what was read so far."""
+        return self._offset
+
+    @property
+    def under_way(self) -> list[Vertex]:
+        """What is being done; the steps of the Dockerfile first."""
+        vertices = [vertex for vertex in self._vertices.values() if vertex.started and not vertex.completed]
+        return sorted(vertices, key=lambda vertex: not vertex.step)
+
+    @property
+    def exports(self) -> bool:
+        """Whether images or a cache are being written."""
+        return any(vertex.name.startswith((_EXPORT, _CACHE_EXPORT)) for vertex in self.under_way)
+
+    @property
+    def computes(self) -> bool:
+        """Whether BuildKit packs or unpacks layers."""
+        return bool(self._local)
 
     @property
     def steps(self) -> list[Vertex]:
@@ -117,8 +141,11 @@ class Trace:
             vertex.error = entry.get("error", "") or vertex.error
 
     def _take_status(self, entry: dict[str, Any]) -> None:
-        if "completed" in entry and (found := _PUSHED.match(entry.get("id", ""))):
+        name, completed = entry.get("id", ""), "completed" in entry
+        if completed and (found := _PUSHED.match(name)):
             self._manifest = found[2]
+        if name.startswith(_LOCAL):
+            (self._local.discard if completed else self._local.add)((entry.get("vertex", ""), name))
 
     def _take_log(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.get(entry.get("vertex", ""))
