@@ -12,7 +12,7 @@ from typing import Any
 from imagebuild.api import names
 from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import SIMULATED, simulated_node
-from testbed.outside import OutsideOperator, outside_operator
+from testbed.outside import OutsideOperator, outside_operators
 
 _SETTINGS: dict[str, Any] = {"limits": {"running": 200, "runningPerNamespace": 200}}
 
@@ -44,7 +44,10 @@ class Sample:
 def churn(kubectl: Kubectl, space: Kubectl, directory: Path, plan: Plan) -> Iterator[Sample]:
     begun = time.monotonic()
     created = 0
-    with outside_operator(kubectl, directory, _SETTINGS) as operator, simulated_node(kubectl, directory, seconds=1):
+    with (
+        outside_operators(kubectl, directory, _SETTINGS) as (operator,),
+        simulated_node(kubectl, directory, seconds=1),
+    ):
         operator.start()
         for number in itertools.count():
             due = begun + (number + 1) * plan.every

@@ -17,7 +17,7 @@ from imagebuild.api import names
 from testbed import registry
 from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import FATES, REAL, SIMULATED, Fate, digest, simulated_node
-from testbed.outside import OutsideOperator, outside_operator
+from testbed.outside import OutsideOperator, outside_operators
 from testbed.podwatch import PodWatch, SeenPod, caught_up, watching
 
 SETTINGS: dict[str, Any] = {
@@ -39,6 +39,8 @@ class Plan:
     longest_pause: float
     """Seconds between two kills, at most."""
     seed: int
+    replicas: int = 1
+    """Of the operator. Each kill is for one of them, whether it leads or not."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,15 +65,14 @@ def builds_under_kills(kubectl: Kubectl, spaces: Sequence[Kubectl], directory: P
     report = Report(builds=len(todo))
     begun = time.monotonic()
     with (
-        outside_operator(kubectl, directory, SETTINGS) as operator,
+        outside_operators(kubectl, directory, SETTINGS, plan.replicas) as operators,
         simulated_node(kubectl, directory, seconds=1),
         watching(kubectl) as watch,
     ):
-        _kill_again_and_again(operator, todo, plan, report, spaces)
-        operator.start_if_it_has_ended()
-        report.lost = _wait_for_all(operator, spaces, report.builds)
+        _kill_again_and_again(operators, todo, plan, report, spaces)
+        report.lost = _wait_for_all(operators, spaces, report.builds)
         pods = caught_up(kubectl, watch)
-        assert operator.stop() == 0
+        assert [operator.stop() for operator in operators] == [0] * plan.replicas
         _judge(report, spaces, watch, pods)
     report.seconds = time.monotonic() - begun
     return report
@@ -109,7 +110,7 @@ def _image(space: Kubectl, name: str) -> str:
 
 
 def _kill_again_and_again(
-    operator: OutsideOperator,
+    operators: list[OutsideOperator],
     todo: list[tuple[Kubectl, Document]],
     plan: Plan,
     report: Report,
@@ -122,17 +123,22 @@ def _kill_again_and_again(
     batches = [todo[:half], *(todo[start : start + size] for start in range(half, len(todo), size))]
     applied = 0
     for _ in range(plan.kills):
-        operator.start_if_it_has_ended()
+        _start(operators)
         if batches:
             batch = batches.pop(0)
             _apply(batch)
             applied += len(batch)
         time.sleep(chance.uniform(0.1, plan.longest_pause))
         report.unfinished_at_kills.append(applied - len(_finished(spaces)))
-        operator.kill()
+        chance.choice(operators).kill()
         report.kills += 1
     for batch in batches:
         _apply(batch)
+
+
+def _start(operators: list[OutsideOperator]) -> None:
+    for operator in operators:
+        operator.start_if_it_has_ended()
 
 
 def _apply(batch: Sequence[tuple[Kubectl, Document]]) -> None:
@@ -149,11 +155,11 @@ def _finished(spaces: Sequence[Kubectl]) -> list[Document]:
     return [build for build in _statuses(spaces) if build.get("status", {}).get("phase") in ("Succeeded", "Failed")]
 
 
-def _wait_for_all(operator: OutsideOperator, spaces: Sequence[Kubectl], count: int) -> list[str]:
+def _wait_for_all(operators: list[OutsideOperator], spaces: Sequence[Kubectl], count: int) -> list[str]:
     """Those that came to no end although there was time."""
 
     def all_finished() -> bool:
-        operator.start_if_it_has_ended()
+        _start(operators)
         return len(_finished(spaces)) >= count
 
     try:
@@ -169,6 +175,8 @@ def _judge(report: Report, spaces: Sequence[Kubectl], watch: PodWatch, pods: lis
     mine = {space.namespace for space in spaces}
     there = {pod["metadata"]["uid"]: pod for pod in pods if pod["metadata"]["namespace"] in mine}
     builds = _statuses(spaces)
+    if len(builds) != report.builds:
+        report.lost.append(f"{report.builds - len(builds)} ImageBuilds are gone")
     owners = {build["metadata"]["uid"] for build in builds}
     report.pods = sum(pod.owner in owners for pod in watch.pods.values())
     # the first pod of a lost build may be made again: where it went before anybody wrote down that it was there

@@ -18,12 +18,12 @@ from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT
 
 DEPLOYMENT = "deployment/imagebuild-operator"
+LEASE = "imagebuild-outside"
 
 
 class OutsideOperator:
-    def __init__(self, kubectl: Kubectl, directory: Path, settings: dict[str, Any]) -> None:
-        self._config, self.log = directory / "config.yaml", directory / "operator.log"
-        self._config.write_text(json.dumps({**operator_config(kubectl.place), **settings}))
+    def __init__(self, kubectl: Kubectl, config: Path, log: Path, *arguments: str) -> None:
+        self._config, self._log, self._arguments = config, log, arguments
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "operator"),
@@ -39,8 +39,10 @@ class OutsideOperator:
 
     def start(self) -> None:
         command = (sys.executable, "-m", "imagebuild.controller", f"--config={self._config}", f"--listen={_free()}")
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._arguments], env=self._environment, stdout=log, stderr=log
+            )
         self.starts += 1
 
     def runs(self) -> bool:
@@ -70,16 +72,22 @@ class OutsideOperator:
 
 
 @contextmanager
-def outside_operator(kubectl: Kubectl, directory: Path, settings: dict[str, Any]) -> Iterator[OutsideOperator]:
-    """Not yet started. Afterwards it has ended and the one in the cluster is back."""
+def outside_operators(
+    kubectl: Kubectl, directory: Path, settings: dict[str, Any], count: int = 1
+) -> Iterator[list[OutsideOperator]]:
+    """Not yet started; several elect a leader. Afterwards they have ended, and the one in the cluster is back."""
     directory.mkdir(parents=True, exist_ok=True)
-    operator = OutsideOperator(kubectl, directory, settings)
+    config = directory / "config.yaml"
+    config.write_text(json.dumps({**operator_config(kubectl.place), **settings}))
+    election = (f"--lease-namespace={NAMESPACE}", f"--lease-name={LEASE}") if count > 1 else ()
+    operators = [OutsideOperator(kubectl, config, directory / f"operator-{n}.log", *election) for n in range(count)]
     with _without_the_one_inside(kubectl.within(NAMESPACE)):
         try:
-            yield operator
+            yield operators
         finally:
-            if operator.runs():
-                operator.kill()
+            for operator in operators:
+                if operator.runs():
+                    operator.kill()
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    say(f"the operator's log: {directory / 'operator.log'}")
+    say(f"logs of the operator and of kwok: {directory}")
     return 0 if well else 1
 
 
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--real", type=int, default=40, help="on real nodes (default: %(default)s)")
     kill.add_argument("--kills", type=int, default=200, help="default: %(default)s")
     kill.add_argument("--pause", type=float, default=4, help="seconds between kills, at most (default: %(default)s)")
+    kill.add_argument("--replicas", type=int, default=1, help="of the operator (default: %(default)s)")
     kill.add_argument("--seed", type=int, default=1, help="decides the moments (default: %(default)s)")
     come = verbs.add_parser("churn", help="create, finish and delete builds; the operator's memory meanwhile")
     come.add_argument("--minutes", type=float, default=60, help="default: %(default)s")
@@ -63,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _kills(kubectl: Kubectl, directory: Path, flags: argparse.Namespace) -> bool:
     plan = kills.Plan(
-        builds=flags.builds, real=flags.real, kills=flags.kills, longest_pause=flags.pause, seed=flags.seed
+        builds=flags.builds,
+        real=flags.real,
+        kills=flags.kills,
+        longest_pause=flags.pause,
+        seed=flags.seed,
+        replicas=flags.replicas,
     )
     with _namespaces(kubectl, "a", "b", "real") as spaces:
         report = kills.builds_under_kills(kubectl, spaces, directory, plan)

@@ -20,6 +20,13 @@ from testbed.place import place as find_place
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
 
 
+@pytest.fixture(autouse=True)
+def grouped(request: pytest.FixtureRequest, worker_id: str) -> None:
+    """Tests of one group disturb each other: pytest-xdist 3.8 beside pytest 9.2 spreads them without a word."""
+    alone = worker_id == "master" or request.node.get_closest_marker("xdist_group") is None
+    assert alone or "@" in request.node.nodeid, "use --dist=loadgroup, with a pytest-xdist that minds it"
+
+
 @pytest.fixture(scope="session")
 def place() -> Place:
     return find_place()
@@ -33,27 +40,14 @@ def kubectl(place: Place) -> Kubectl:
 @pytest.fixture(scope="session")
 def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
     """The operator as this checkout has it. The first worker deploys it, for all of them and for the whole session."""
-    shared = _shared(tmp_path_factory, worker_id)
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine if worker_id == "master" else mine.parent
     done = shared / "deployed"
     with (shared / "deploy.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             deploy(kubectl, shared / "overlay")
             done.touch()
-
-
-@pytest.fixture
-def operator_to_oneself(operator: None, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
-    """For tests that stop or kill it: no two of them at once, on whichever worker they are."""
-    with (_shared(tmp_path_factory, worker_id) / "operator.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A directory that all workers of a session have in common."""
-    mine = tmp_path_factory.getbasetemp()
-    return mine if worker_id == "master" else mine.parent
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from testbed.deploy import NAMESPACE
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import Place
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator_to_oneself")]
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
 
 DEPLOYMENT = "deployment/imagebuild-operator"
 KILL = """
