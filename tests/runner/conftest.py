@@ -102,11 +102,16 @@ def git_repository(git_server: str, tmp_path: Path) -> Path:
     checkout.mkdir()
     (checkout / "Dockerfile").write_text("FROM scratch\n")
     (checkout / "random").write_bytes(os.urandom(500_000))
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], cwd=checkout, check=True)
+    push(checkout, f"{git_server}/{checkout.name}")
+    return checkout
+
+
+def push(checkout: Path, url: str) -> None:
+    """All that is there now, as the tip of main."""
     for words in (
-        "init --quiet --initial-branch=main",
         "add --all",
         "-c user.name=t -c user.email=t@example.com commit --quiet --message=all",
-        f"push --quiet {git_server}/{checkout.name} main",
+        f"push --quiet {url} main",
     ):
         subprocess.run(["git", *words.split()], cwd=checkout, check=True)
-    return checkout
