@@ -122,11 +122,20 @@ def test_a_build_that_works_without_a_word_is_not_silent(pod: Pod, call: dict[st
     assert found.essentials.reason is Reason.BUILT, log
 
 
-def test_images_that_are_pushed_count_though_the_cache_export_is_silent(pod: Pod) -> None:
+@pytest.mark.parametrize(
+    ("output", "trace", "digest"),
+    [
+        pytest.param(INLINE.output, PUSHED, DIGEST, id="pushed"),
+        pytest.param(Output(), [vertex(**DONE)], None, id="to be kept nowhere"),
+    ],
+)
+def test_what_is_built_counts_though_the_cache_export_is_silent(
+    pod: Pod, output: Output, trace: list[Any], digest: str | None
+) -> None:
     hanging = vertex(CACHE, "exporting cache to registry")
-    pod.behave(calls=[{"trace": [*PUSHED, hanging], "sleep": 60}])
-    found, _, code = pod.run(replace(INLINE, silence=0.2, push_grace=1.0))
-    assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, DIGEST, 0)
+    pod.behave(calls=[{"trace": [*trace, hanging], "sleep": 60}])
+    found, _, code = pod.run(replace(INLINE, output=output, silence=0.2, push_grace=1.0))
+    assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, digest, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from imagebuild.api import names
 from imagebuild.contract import plan
 from imagebuild.contract.codec import DecodeError, decode, encode
 from imagebuild.contract.reasons import Reason
-from imagebuild.contract.result import BuildResult, Details, Essentials, dump, parse
+from imagebuild.contract.result import BuildResult, Details, Essentials, Timings, dump, parse
 from imagebuild.core.observe import observe
 
 settings.register_profile("same every time", derandomize=True, max_examples=60, deadline=None, database=None)
@@ -23,7 +23,7 @@ settings.load_profile("same every time")
 
 WORDS_OF_REASONS = [reason.value for reason in Reason]
 DONE = (Reason.BUILT, Reason.ALREADY_BUILT)
-TEXT = st.text(st.characters(codec=None, categories=("L", "N", "P", "S", "Z", "C")), max_size=30)  # surrogates, too
+TEXT = st.one_of(st.text(max_size=30), st.sampled_from(["\ud800", "a\udfff", "\0", "日本\x1b[31m"]))
 NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([2**31, 10**400, 1e308, -1, 0]))
 KEYS = st.sampled_from([*Essentials.__dataclass_fields__, *Details.__dataclass_fields__, "step", "found", "ref", "x"])
 WORDS = st.sampled_from([*WORDS_OF_REASONS, "built", "Found", ""])
@@ -33,7 +33,19 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=6)
-ESSENTIALS = st.fixed_dictionaries({"reason": st.one_of(WORDS, VALUES)}, optional={"digest": VALUES, "message": TEXT})
+ESSENTIALS = st.fixed_dictionaries(
+    {"reason": st.one_of(WORDS, VALUES)},
+    optional={"digest": st.one_of(TEXT, VALUES), "message": TEXT, "commit": TEXT, "branch": TEXT},
+)
+DETAILS = st.fixed_dictionaries(
+    {},
+    optional={
+        "timings": st.dictionaries(st.sampled_from([*Timings.__dataclass_fields__]), NUMBERS),
+        "steps_total": NUMBERS,
+        "images": st.lists(TEXT),
+        "failure": st.fixed_dictionaries({}, optional={"line": NUMBERS, "step": TEXT, "log_tail": TEXT}),
+    },
+)
 WHOLE = dump(
     BuildResult(
         essentials=Essentials(reason=Reason.BUILT, digest=make.DIGEST, commit=make.COMMIT),
@@ -52,6 +64,7 @@ MESSAGES = st.one_of(
     st.text(string.punctuation + "0123456789eE", max_size=80),
     st.builds(lines, VALUES, VALUES),
     st.builds(lines, ESSENTIALS, DOCUMENTS),
+    st.builds(lines, ESSENTIALS, DETAILS),
     st.builds(lambda end: WHOLE[:end], st.integers(0, len(WHOLE))),
     st.builds(lambda at, text: WHOLE[:at] + text + WHOLE[at:], st.integers(0, len(WHOLE)), TEXT),
     st.builds(lambda bracket, times: bracket * times, st.sampled_from(["[", '{"reason":', "[{"]), st.integers(1, 9000)),
@@ -74,6 +87,13 @@ def test_any_message_is_read_or_says_nothing(message: str) -> None:
         json.dumps(encode(read), ensure_ascii=False, allow_nan=False).encode()
         told = said(message).get("reason")
         assert read.essentials.reason == (told if told in WORDS_OF_REASONS else Reason.UNKNOWN)
+
+
+@given(DETAILS)
+def test_details_that_no_status_can_hold_are_not_taken_over(details: dict[str, Any]) -> None:
+    read = parse(lines({"reason": "Built"}, details))
+    assert read is not None
+    json.dumps(encode(read.details), ensure_ascii=False, allow_nan=False).encode()
 
 
 @given(VALUES)
