@@ -1,34 +1,23 @@
-"""A cluster with an operator in it, for one test: the real operator in a thread of its own, everything else played."""
+"""A cluster with operators in it, for one test: the real operator (operators.py), everything else played."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import json
-import socket
-import sys
-import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import kopf
-from kubernetes.aio import client
-
 import make
-from controller.fakeapi import DEADLINE_SECONDS, ApiServer
+from controller.fakeapi import ApiServer
 from controller.kubelet import Kubelet
 from controller.objects import BUILDS, LEASES, PODS, Change, Document, Key
+from controller.operators import HOME, Operator
 from imagebuild.api import names
 from imagebuild.contract.reasons import Reason
-from imagebuild.controller.__main__ import operate
-from imagebuild.controller.cluster import Cluster
-from imagebuild.controller.configfile import ConfigFile
-from imagebuild.controller.lease import Election, LeasePace
+from imagebuild.controller.lease import LeasePace
 from imagebuild.controller.pace import Pace
 
 QUICK = Pace(config=0.02, reconnect=0.02, attempt=0.02, quota=0.02, error=0.01, longest_error=0.1, relisted=300)
@@ -37,7 +26,6 @@ RELISTING = replace(QUICK, relisted=0.02)
 SWEEPING = replace(RELISTING, sweep=0.05)
 
 
-HOME = "imagebuild-system"
 UNHURRIED = LeasePace(retry=0.05)
 """No test waits until this one has run out."""
 HASTY = LeasePace(duration=2, deadline=1.2, retry=0.05)
@@ -47,95 +35,12 @@ OTHER = {**make.SPEC, "args": {"VERSION": "2"}}
 """Other inputs than make.SPEC."""
 
 
-class Operator:
-    """One process's worth of operator. kopf cancels every task of its loop when it ends, so the loop is its own."""
-
-    def __init__(self, url: str, config: Path, pace: Pace, election: LeasePace | None, number: int) -> None:
-        self._url, self._config, self._pace = url, config, pace
-        self.name = f"operator-{number}"
-        self._election = (
-            Election(namespace=HOME, name="imagebuild-operator", holder=self.name, pace=election) if election else None
-        )
-        self.listen = f"127.0.0.1:{free_port()}"
-        self._here = asyncio.get_running_loop()
-        self._ended: asyncio.Future[int] = self._here.create_future()
-        self.error: BaseException | None = None
-        self._there: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._work, name="operator")
-        self._thread.start()
-
-    async def ended(self) -> int:
-        """Its exit code; 1 stands for a traceback too, as it does for a process."""
-        async with asyncio.timeout(20):
-            code = await asyncio.shield(self._ended)
-        await asyncio.to_thread(self._thread.join)
-        return code
-
-    async def kill(self) -> None:
-        """It does nothing more; what it has sent to the API server stays sent."""
-        if self._there is not None and self._task is not None and not self._ended.done():
-            self._there.call_soon_threadsafe(self._task.cancel)
-        await self.ended()
-
-    def _work(self) -> None:
-        try:
-            code = asyncio.run(self._operate())
-        except SystemExit as error:  # as the process would end: at once
-            code = int(error.code or 0)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 whatever it is, a process would exit with 1
-            code, self.error = 1, error
-        self._here.call_soon_threadsafe(self._ended.set_result, code)
-
-    async def _operate(self) -> int:
-        self._there, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
-        cluster = Cluster(client.Configuration(host=self._url))
-        return await operate(
-            cluster,
-            ConfigFile(self._config),
-            self.listen,
-            login=lambda **_: kopf.ConnectionInfo(server=self._url),
-            pace=self._pace,
-            election=self._election,
-            stop=self._stop,
-            end=sys.exit,
-        )
-
-    async def get(self, path: str) -> tuple[int, str]:
-        """What it answers."""
-        url = f"http://{self.listen}/{path}"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            return answer.status, await answer.text()
-
-    async def says(self, path: str, text: str) -> str:
-        """Its answer as soon as this is in it."""
-        told = "nothing"
-        try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                while True:
-                    with contextlib.suppress(aiohttp.ClientError):
-                        code, body = await self.get(path)
-                        told = f"{code} {body}"
-                    if text in told:
-                        return told
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"{path} of {self.name} never said {text!r}, but {told[-3000:]}") from None
-
-    def stop(self) -> None:
-        """As SIGTERM, which reaches main threads only."""
-        assert self._there is not None
-        assert self._stop is not None
-        self._there.call_soon_threadsafe(self._stop.set)
-
-
 class Stage:
     def __init__(self, api: ApiServer, config: Path) -> None:
         self.api, self.objects, self.kubelet = api, api.objects, Kubelet(api.objects)
         self.config = config
         self._canaries = itertools.count(1)
-        self._operators: list[Operator] = []
+        self.operators: list[Operator] = []
         self._read: dict[Key, int] = defaultdict(int)
         self.configure()
 
@@ -166,8 +71,8 @@ class Stage:
         return operator
 
     def starting(self, pace: Pace, election: LeasePace | None) -> Operator:
-        self._operators.append(Operator(self.api.url, self.config, pace, election, len(self._operators) + 1))
-        return self._operators[-1]
+        self.operators.append(Operator(self.api.url, self.config, pace, election, len(self.operators) + 1))
+        return self.operators[-1]
 
     def leader(self) -> str:
         """Who holds the lease."""
@@ -182,7 +87,7 @@ class Stage:
         await self.api.until("both watches", lambda: self.api.watched(BUILDS) and self.api.watched(PODS))
 
     async def close(self) -> None:
-        for operator in self._operators:
+        for operator in self.operators:
             await operator.kill()
 
     # what users do
@@ -262,6 +167,15 @@ class Stage:
         self.kubelet.end(await self.running(number, name), status)
         return await self.reaches(name, phase="Succeeded")
 
+    async def asked_to_stop(self, pod: str, reason: str, namespace: str = "team-a") -> None:
+        """The pod runs and has been told why it is to end."""
+
+        def told() -> bool:
+            metadata = self.objects.get(PODS, (namespace, pod))["metadata"]
+            return bool(metadata["annotations"].get(names.ANNOTATION_STOP) == reason)
+
+        await self.api.until(f"{pod} asked to stop: {reason}", told)
+
     async def more_requests(self, number: int) -> None:
         """So many more, or all builds are done."""
         enough, builds = len(self.api.requests) + number, self.objects.kept[BUILDS]
@@ -281,10 +195,3 @@ class Stage:
         self.kubelet.start(pod, key[0])
         self.kubelet.end(pod, namespace=key[0])
         await self.reaches(name, key[0], phase="Succeeded", reason=Reason.BUILT)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -9,7 +9,7 @@ import make
 from controller.grants import granted, granted_at_home
 from controller.objects import BUILDS, EVENTS, LEASES, PODS
 from controller.stage import OTHER, UNHURRIED, Stage
-from imagebuild.controller.__main__ import _parser
+from imagebuild.controller.__main__ import parser
 from imagebuild.controller.cluster import PERMISSIONS, PERMISSIONS_AT_HOME, ApiError, Cluster
 
 
@@ -20,7 +20,7 @@ def test_the_cluster_role_grants_exactly_the_permissions_that_the_code_names() -
 def test_the_role_in_its_own_namespace_grants_the_lease_and_nothing_else() -> None:
     grants, names = granted_at_home()
     assert grants == PERMISSIONS_AT_HOME
-    assert names == {_parser().get_default("lease_name")}
+    assert names == {parser().get_default("lease_name")}
 
 
 async def test_every_permission_is_needed(stage: Stage) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -16,9 +17,10 @@ import aiohttp
 import pytest
 
 import make
-from controller.objects import BUILDS, PODS
-from controller.stage import SWEEPING, Stage, free_port
-from imagebuild.controller.__main__ import main
+from controller.objects import BUILDS, LEASES, PODS
+from controller.operators import HOME, free_port
+from controller.stage import SWEEPING, UNHURRIED, Stage
+from imagebuild.controller.__main__ import election_of, main, parser
 
 OPERATOR = Path(__file__).parents[2] / "operator"
 
@@ -113,26 +115,38 @@ class Process:
         document = {"current-context": "c", "clusters": [cluster], "contexts": [context], "users": users}
         self.kubeconfig.write_text(json.dumps(document))
         self.running: asyncio.subprocess.Process | None = None
+        self.log = ""
 
-    async def start(self) -> None:
+    async def start(self, *flags: str) -> None:
         self._stage.api.cut(BUILDS)
         self._stage.api.cut(PODS)
-        await self.begin()
+        await self.begin(*flags)
         await self._stage.watching()
 
-    async def begin(self) -> None:
-        arguments = ("-m", "imagebuild.controller", f"--config={self._stage.config}", f"--listen={self._listen}")
+    async def begin(self, *flags: str) -> None:
+        own = (f"--config={self._stage.config}", f"--listen={self._listen}")
+        arguments = ("-m", "imagebuild.controller", *own, *flags)
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(OPERATOR), "KUBECONFIG": str(self.kubeconfig)}
-        self.running = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, stderr=PIPE)
+        self.running = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=environment, stdout=PIPE, stderr=PIPE
+        )
 
     def signal(self, number: signal.Signals) -> None:
         if self.running is not None and self.running.returncode is None:
             self.running.send_signal(number)
 
+    async def says_in_its_log(self, text: str) -> None:
+        assert self.running is not None
+        assert self.running.stdout is not None
+        async with asyncio.timeout(20):
+            while text not in (await self.running.stdout.readline()).decode():
+                pass
+
     async def ends(self) -> tuple[int | None, str]:
         """Its exit code, and what it said on stderr."""
         assert self.running is not None
-        _, said = await asyncio.wait_for(self.running.communicate(), 20)
+        logged, said = await asyncio.wait_for(self.running.communicate(), 20)
+        self.log = logged.decode() or self.log
         return self.running.returncode, said.decode()
 
 
@@ -171,3 +185,83 @@ async def test_the_process_ends_with_1_after_a_watch_that_died(stage: Stage, pro
     await process.start()
     stage.api.break_watch(PODS, 500)
     assert (await process.ends())[0] == 1
+
+
+ELECTION = f"--lease-namespace={HOME}"
+
+
+def held(stage: Stage) -> str:
+    return stage.leader().rpartition("-")[0]
+
+
+async def test_the_process_leads_under_its_hosts_name_and_gives_the_lease_back(stage: Stage, process: Process) -> None:
+    await process.start(ELECTION, "--log-format=json")
+    assert held(stage) == socket.gethostname()
+    stage.apply()
+    await stage.succeeds()
+    process.signal(signal.SIGTERM)
+    assert await process.ends() == (0, "")
+    assert stage.leader() == ""
+    lines = [json.loads(line) for line in process.log.splitlines()]
+    steps = [line["message"].partition(": ")[2] for line in lines if line.get("build") == "shop"]
+    assert steps == ["Pending, Starting", "Running, Building", "Succeeded, Built"]
+    assert lines[-1]["message"] == "leads no more: the lease is released"
+
+
+async def test_the_process_ends_with_1_at_once_where_another_has_its_lease(stage: Stage, process: Process) -> None:
+    await process.start(ELECTION)
+    key = (HOME, "imagebuild-operator")
+    lease = stage.objects.get(LEASES, key)
+    stage.objects.replace(LEASES, key, {**lease, "spec": {**lease["spec"], "holderIdentity": "somebody"}})
+    code, _ = await process.ends()
+    assert code == 1
+    assert "somebody has taken the lease" in process.log
+    assert stage.leader() == "somebody"
+
+
+async def test_a_process_that_stands_by_ends_with_0_when_it_is_told_to(stage: Stage, process: Process) -> None:
+    leader = await stage.operator(election=UNHURRIED)
+    read = stage.api.count("get", LEASES, "imagebuild-operator")
+    await process.begin(ELECTION)
+    lease = stage.objects.get(LEASES, (HOME, "imagebuild-operator"))
+    assert lease["spec"]["holderIdentity"] == leader.name
+    await process.says_in_its_log("stands by while operator-1 leads")
+    process.signal(signal.SIGTERM)
+    assert await process.ends() == (0, "")
+    assert stage.leader() == leader.name
+    assert stage.api.count("get", LEASES, "imagebuild-operator") > read
+
+
+@pytest.mark.parametrize(
+    ("flags", "in_a_pod", "namespace"),
+    [
+        pytest.param([], False, None, id="in a shell"),
+        pytest.param([], True, "in-the-pod", id="in a pod"),
+        pytest.param(["--no-leader-election"], True, None, id="in a pod, told not to"),
+        pytest.param(["--lease-namespace=there"], False, "there", id="in a shell, told where"),
+        pytest.param(["--lease-namespace=there"], True, "there", id="in a pod, told where"),
+        pytest.param(["--lease-namespace=there", "--no-leader-election"], False, None, id="both"),
+    ],
+)
+def test_there_is_an_election_in_a_pod_or_where_a_namespace_is_named(
+    tmp_path: Path, flags: list[str], in_a_pod: bool, namespace: str | None
+) -> None:
+    file = tmp_path / "namespace"
+    if in_a_pod:
+        file.write_text("in-the-pod\n")
+    election = election_of(parser().parse_args(flags), file)
+    assert (election and election.namespace) == namespace
+    assert election is None or election.holder.startswith(f"{socket.gethostname()}-")
+
+
+def test_each_process_is_another_holder(tmp_path: Path) -> None:
+    flags = parser().parse_args([ELECTION])
+    first, second = election_of(flags, tmp_path), election_of(flags, tmp_path)
+    assert first is not None
+    assert second is not None
+    assert first.holder != second.holder
+
+
+def test_a_bad_configuration_is_refused_before_the_election(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"--config={tmp_path}/none.yaml", ELECTION]) == 2
+    assert "set --config" in capsys.readouterr().err

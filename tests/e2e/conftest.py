@@ -33,14 +33,27 @@ def kubectl(place: Place) -> Kubectl:
 @pytest.fixture(scope="session")
 def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
     """The operator as this checkout has it. The first worker deploys it, for all of them and for the whole session."""
-    mine = tmp_path_factory.getbasetemp()
-    shared = mine if worker_id == "master" else mine.parent
+    shared = _shared(tmp_path_factory, worker_id)
     done = shared / "deployed"
     with (shared / "deploy.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             deploy(kubectl, shared / "overlay")
             done.touch()
+
+
+@pytest.fixture
+def operator_to_oneself(operator: None, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """For tests that stop or kill it: no two of them at once, on whichever worker they are."""
+    with (_shared(tmp_path_factory, worker_id) / "operator.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A directory that all workers of a session have in common."""
+    mine = tmp_path_factory.getbasetemp()
+    return mine if worker_id == "master" else mine.parent
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Builds go on without the operator, and the operator goes on where it was. These tests take it away, one by one.
 
-The operator may have one replica or several.
+All other tests wait for it meanwhile. It may have one replica or several.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from testbed.deploy import NAMESPACE
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import Place
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator_to_oneself")]
 
 DEPLOYMENT = "deployment/imagebuild-operator"
 KILL = """
@@ -75,6 +75,26 @@ def test_a_build_applied_while_the_operator_is_down_is_built_when_it_is_back(sto
     with _operator_down(story):
         story.apply(story.inline())
     story.succeeds()
+
+
+@pytest.mark.parametrize("how", [["--grace-period=0", "--force"], ["--grace-period=30"]], ids=["killed", "stopped"])
+def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, how: list[str]) -> None:
+    kubectl = story.kubectl.within(NAMESPACE)
+    first = _leader(story)
+    story.apply(story.inline(WAITS))
+    running = story.reaches(phase="Running")
+    kubectl("delete", "pod", first, "--wait=false", *how)
+    until("another one to lead", lambda: _leader(story) not in ("", first), seconds=60)
+    story.release(running["podName"])
+    status = story.succeeds()
+    assert (len(story.pods()), status["attempt"], status["failures"]) == (1, 1, 0)
+    kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
+
+
+def _leader(story: Story) -> str:
+    """The name of its pod: the lease's holder without the random end."""
+    lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator")
+    return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
 
 
 @contextmanager

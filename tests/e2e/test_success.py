@@ -7,6 +7,7 @@ import pytest
 from e2e.conftest import Repository
 from e2e.story import Story
 from testbed import registry
+from testbed.kubectl import until
 
 pytestmark = pytest.mark.cluster
 
@@ -32,6 +33,17 @@ def test_each_isolation_mode_builds_and_pushes_at_pod_security_baseline(story: S
     assert status["output"]["digest"] == found[0]
     assert status["output"]["images"] == [story.image()]
     assert f"-{status['effective']['isolation'].lower()}" == suffix
+
+
+def test_its_steps_are_events(story: Story) -> None:
+    story.apply(story.inline())
+    story.succeeds()
+    selector = "--field-selector=involvedObject.kind=ImageBuild,involvedObject.name=app"
+    found = until("both events", lambda: len(events := story.kubectl.items("events", selector)) > 1 and events)
+    told = {event["reason"]: event for event in found}
+    assert told.keys() == {"Building", "Built"}
+    assert told["Built"]["message"] == story.status()["message"]
+    assert told["Built"]["type"] == "Normal"
 
 
 def test_a_commit_of_a_branch_is_built_with_its_placeholders_filled(story: Story, repository: Repository) -> None:

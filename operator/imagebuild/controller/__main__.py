@@ -35,10 +35,10 @@ _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 def main(argv: list[str] | None = None) -> int:
     """0 after a stop that was asked for, 1 where the operator must be started again, 2 for a bad configuration."""
-    flags = _parser().parse_args(argv)
+    flags = parser().parse_args(argv)
     logs.configure(flags.log_level, flags.log_format)
     try:
-        return asyncio.run(_run(ConfigFile(flags.config), flags.listen, _election(flags, _OWN_NAMESPACE)))
+        return asyncio.run(_run(ConfigFile(flags.config), flags.listen, election_of(flags, _OWN_NAMESPACE)))
     except (ConfigError, NoClusterError) as error:
         print(f"imagebuild-operator: {error}", file=sys.stderr)
         return 2
@@ -94,7 +94,7 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-def _election(flags: argparse.Namespace, own_namespace: Path) -> Election | None:
+def election_of(flags: argparse.Namespace, own_namespace: Path) -> Election | None:
     """In a cluster by default, where there may be more of us; in a shell only where a namespace is named."""
     if flags.no_leader_election:
         return None
@@ -107,7 +107,7 @@ def _election(flags: argparse.Namespace, own_namespace: Path) -> Election | None
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="imagebuild-operator", description="Builds container images for the ImageBuilds of a cluster."
     )

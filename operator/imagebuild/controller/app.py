@@ -63,7 +63,7 @@ class App:
         self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.swept = False
+        self.swept = self.ending = False
         self.broken: str | None = None
         """Why the operator must end, if it must."""
 
@@ -82,6 +82,7 @@ class App:
 
     async def end(self) -> None:
         """The workers first, so that nothing new is to be told; then the events, for a moment."""
+        self.ending = True
         poster = [task for task in self._tasks if task.get_name() == "events"]
         await _cancel(task for task in self._tasks if task not in poster)
         if not self.broken:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from imagebuild.controller.app import App
-from imagebuild.controller.lease import Lease
+from typing import Protocol
 
 
-def not_alive(app: App, lease: Lease | None) -> str:
+class Works(Protocol):
+    """The App."""
+
+    @property
+    def broken(self) -> str | None: ...
+    @property
+    def swept(self) -> bool: ...
+    @property
+    def ending(self) -> bool: ...
+    def watching(self) -> bool: ...
+
+
+class Elected(Protocol):
+    """The Lease."""
+
+    def held(self) -> bool: ...
+    def stuck(self) -> bool: ...
+    def followed(self) -> bool: ...
+
+
+def not_alive(app: Works, lease: Elected | None) -> str:
     if app.broken:
         return app.broken
     return "the lease task is stuck" if lease is not None and lease.stuck() else ""
 
 
-def not_ready(app: App, lease: Lease | None) -> str:
+def not_ready(app: Works, lease: Elected | None) -> str:
     if lease is not None and not lease.held():
         return "" if lease.followed() else "stands by, and could not read the lease just now"
+    if app.ending:
+        return "ends"
     if not app.swept:
         return "leads, and has not read the cluster yet"
     return "" if app.watching() else "leads, and does not watch the cluster yet"

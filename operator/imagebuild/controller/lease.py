@@ -85,14 +85,14 @@ class Lease:
         _log.info("leads, as %s", self._election.holder)
 
     async def keep(self) -> None:
-        """Renews it for ever, and raises LostError when that has not worked for too long."""
-        while True:
-            await asyncio.sleep(max(0.0, min(self._pace.retry, self._left())))
+        """Renews it until that has not worked for too long: LostError."""
+        while self.held():
+            await asyncio.sleep(min(self._pace.retry, self._left()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._left())):
-                    await self.round()
-            if not self.held():
-                raise LostError(f"the lease was not renewed for {self._pace.deadline:g} s: {self._said or 'no answer'}")
+                    if self.held():
+                        await self.round()
+        raise LostError(f"the lease was not renewed for {self._pace.deadline:g} s: {self._said or 'no answer'}")
 
     async def round(self) -> bool:
         """Reads it, and takes or renews it if that is ours to do: whether it was."""

@@ -25,7 +25,7 @@ from imagebuild.controller.cluster import Call, ClusterError
 _BUILD_SECONDS = (5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 _START_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _QUEUE_SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-_API_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+_LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +58,7 @@ class Metrics:
         told = "Requests to the API server, without those of the watches. Code none: there was no answer."
         self._calls = counter("imagebuild_api_requests", told, ["verb", "resource", "code"])
         told = "How long they took."
-        self._call_seconds = histogram(
-            "imagebuild_api_request_seconds", told, ["verb", "resource"], buckets=_API_SECONDS
-        )
+        self._call_seconds = histogram("imagebuild_api_request_seconds", told, ["verb", "resource"], buckets=_LATENCY)
         told = "Looks at an ImageBuild that failed, and are repeated. Kind: api or internal."
         self._errors = counter("imagebuild_reconcile_errors", told, ["kind"])
         told = "Events that were not posted, because the API server was slow or refused them."

@@ -58,18 +58,20 @@ class WorkQueue:
         """In a row, up to now."""
         return self._failures.get(key, 0)
 
-    async def work(self, do: Callable[[Key], Awaitable[None]]) -> None:
-        """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off."""
+    async def work(self, do: Callable[[Key], Awaitable[bool]]) -> None:
+        """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off,
+        until it says that it got somewhere."""
         while True:
             key = await self._ready.get()
             self._dirty.discard(key)
             self._busy.add(key)
             try:
-                await do(key)
+                got_somewhere = await do(key)
             except Exception as error:  # noqa: BLE001 whatever it is, the key must not be lost
                 self._later(key, error)
             else:
-                self._failures.pop(key, None)
+                if got_somewhere:
+                    self._failures.pop(key, None)
             finally:
                 self._busy.discard(key)
                 if key in self._dirty:

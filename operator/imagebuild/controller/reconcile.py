@@ -48,19 +48,20 @@ class Reconciler:
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
         self._config, self._pace, self._written = config, pace, written
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> bool:
+        """Whether it got further than to ask for a slot, which a build whose pod was refused does between two tries."""
         gone = ""
         for _ in range(_MOST_STEPS):
             build = self._store.build(key)
             if build is None:
                 self._slots.release(key)
-                return
+                return True
             context = self._context(key, gone)
             decision = decide(build, context)
             if isinstance(decision, steps.Confirm):
                 gone = await self._look(key, decision.name)
             elif not await self._apply(build, decision, context):
-                return
+                return not isinstance(decision, steps.Queue)
         raise RuntimeError(f"{_MOST_STEPS} decisions came to no end")
 
     def _context(self, key: Key, gone: str) -> steps.Context:

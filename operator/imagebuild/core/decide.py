@@ -11,16 +11,26 @@ an attempt is open, or none is ───────▶ core/attempt.py
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus, Run
-from imagebuild.api.timespan import seconds
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.attempt import attempt, outcome
 from imagebuild.core.conditions import seal
-from imagebuild.core.decision import Case, Context, Create, Decision, Delete, Nothing, Report, Stop, to_report
+from imagebuild.core.decision import (
+    Case,
+    Context,
+    Create,
+    Decision,
+    Delete,
+    Nothing,
+    Report,
+    Stop,
+    expires_at,
+    to_report,
+)
 from imagebuild.core.observe import Observation
 from imagebuild.core.run import due, marked_done
 
@@ -101,16 +111,10 @@ def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation
     for seen in own:
         if seen.live and not seen.ending:  # its attempt was closed before it began
             return Stop(pod=seen, reason=Reason.STOPPED)
-    expires = _expires_at(build, status)
+    expires = expires_at(build, status)
     if expires is not None and expires <= context.now:
         return Delete()
-    return to_report(build, status, context, expires)
-
-
-def _expires_at(build: ImageBuild, status: ImageBuildStatus) -> datetime | None:
-    ttl = build.spec.ttl_after_finished if build.spec else None
-    ended = next((each.last_transition_time for each in status.conditions if each.type == "Finished"), None)
-    return ended + timedelta(seconds=seconds(ttl)) if ttl and ended and not build.kept_by else None
+    return to_report(build, status, context)
 
 
 # --- stopping

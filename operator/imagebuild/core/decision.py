@@ -9,6 +9,7 @@ from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import ImageBuildStatus
+from imagebuild.api.timespan import seconds
 from imagebuild.contract.reasons import Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate, Verdict
@@ -115,7 +116,17 @@ class Case:
 
 
 def to_report(build: ImageBuild, status: ImageBuildStatus, context: Context, wake_at: datetime | None = None) -> Report:
-    """The status, completed; wakes at the time given, or when a request that is dated later comes due."""
-    times = [at for at in (wake_at, next_request(build, context.now)) if at is not None]
+    """The status, completed; wakes at the time given, when a request that is dated later comes due, or to expire."""
     sealed = seal(status, build.status, build.generation, context.now)
+    wishes = (wake_at, next_request(build, context.now), expires_at(build, sealed))
+    times = [at for at in wishes if at is not None]
     return Report(status=sealed, wake_at=min(times, default=None))
+
+
+def expires_at(build: ImageBuild, status: ImageBuildStatus) -> datetime | None:
+    """When the ImageBuild is to be deleted, if its run is over and nobody would create it again."""
+    ttl = build.spec.ttl_after_finished if build.spec else None
+    if ttl is None or build.kept_by or not status.over:
+        return None
+    ended = next((each.last_transition_time for each in status.conditions if each.type == "Finished"), None)
+    return ended + timedelta(seconds=seconds(ttl)) if ended else None

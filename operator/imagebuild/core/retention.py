@@ -21,7 +21,7 @@ def expired(
 ) -> list[Pod]:
     """Those to delete: too old, or more than their ImageBuild or namespace may keep. The newest ones stay."""
     kept = [(key, seen) for key, seen in pods if _is_told(build(key), seen)]
-    kept.sort(key=lambda pod: _ended_at(pod[1]), reverse=True)
+    kept.sort(key=lambda pod: (_ended_at(pod[1]), pod[1].run, pod[1].attempt), reverse=True)
     oldest = now - timedelta(seconds=seconds(retention.age))
     of_build: dict[Key, int] = defaultdict(int)
     of_namespace: dict[str, int] = defaultdict(int)

@@ -1,0 +1,111 @@
+"""Groups of builds, told by what the API server saw: in which order pods were made and statuses written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import make
+from controller.objects import BUILDS, PODS, Change
+from controller.stage import Stage
+from imagebuild.contract.reasons import Reason
+
+GROUP = {"group": "main"}
+
+
+def spec(**concurrency: Any) -> make.Document:
+    return {**make.SPEC, "concurrency": {**GROUP, **concurrency}}
+
+
+async def test_of_many_pushes_to_a_branch_the_running_and_the_newest_are_built(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply("push-0", spec(order=0))
+    first = await stage.running(name="push-0")
+    for number in range(1, 20):
+        stage.apply(f"push-{number}", spec(order=number))
+    for number in range(1, 19):
+        status = await stage.reaches(f"push-{number}", phase="Failed")
+        assert status["reason"] == "Superseded"
+        assert "of the group main is newer" in status["message"]
+    waits = await stage.reaches("push-19", reason="Queued")
+    assert waits["message"] == "waits for its turn in the group main"
+    stage.kubelet.end(first)
+    await stage.succeeds(name="push-0")
+    await stage.succeeds(name="push-19")
+    assert all(stage.pods(f"push-{number}") == [] for number in range(1, 19))
+
+
+async def test_an_older_build_is_over_before_the_newer_one_has_a_pod(stage: Stage) -> None:
+    happened: list[str] = []
+
+    def note(change: Change) -> None:
+        if change.new is None:
+            return
+        name = change.new["metadata"]["name"]
+        if change.plural == PODS and change.old is None and name.startswith("new"):
+            happened.append("a pod for new")
+        if change.plural == BUILDS and name == "old" and (change.new.get("status") or {}).get("phase") == "Failed":
+            happened.append("old is over")
+
+    await stage.operator()
+    stage.apply("old", spec(order=1))
+    old = await stage.running(name="old")
+    stage.objects.listeners.append(note)
+    stage.apply("new", spec(order=2, cancelRunning=True))
+    await stage.asked_to_stop(old, "Superseded")
+    stage.kubelet.end(old, make.broken(Reason.SUPERSEDED))
+    await stage.reaches("old", phase="Failed", reason="Superseded")
+    await stage.succeeds(name="new")
+    assert happened[0] == "old is over"
+    assert "a pod for new" in happened
+
+
+async def test_an_older_build_that_comes_late_never_moves_the_tag_back(stage: Stage) -> None:
+    operator = await stage.operator()
+    stage.apply("newer", spec(order=8))
+    await stage.succeeds(name="newer")
+    await operator.kill()
+    await stage.operator()
+    stage.apply("older", spec(order=7))
+    await stage.reaches("older", phase="Failed", reason="Superseded")
+    assert stage.pods("older") == []
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one operator", "an operator that is started again"])
+async def test_a_serial_group_builds_all_of_them_one_at_a_time(stage: Stage, *, restarts: bool) -> None:
+    operator = await stage.operator()
+    stage.apply("build-1", spec(policy="Serial", order=1))
+    first = await stage.running(name="build-1")
+    for number in (3, 2):
+        stage.apply(f"build-{number}", spec(policy="Serial", order=number))
+        await stage.reaches(f"build-{number}", reason="Queued")
+    if restarts:
+        await operator.kill()
+        await stage.operator()
+        await stage.settled()
+    assert stage.pods("build-2") == stage.pods("build-3") == []
+    stage.kubelet.end(first)
+    second = await stage.running(name="build-2")
+    await stage.settled()
+    assert stage.pods("build-3") == []
+    stage.kubelet.end(second)
+    await stage.succeeds(name="build-3")
+
+
+async def test_a_suspended_build_holds_up_nobody_of_its_group(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply("first", {**spec(policy="Serial"), "suspend": True})
+    await stage.reaches("first", reason="Suspended")
+    stage.apply("second", spec(policy="Serial"))
+    await stage.succeeds(name="second")
+
+
+async def test_groups_of_other_namespaces_and_builds_without_a_group_are_none_of_their_business(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply("mine", spec(policy="Serial"))
+    await stage.running(name="mine")
+    stage.apply("theirs", spec(policy="Serial"), namespace="team-b")
+    await stage.pod(name="theirs", namespace="team-b")
+    stage.apply("alone")
+    await stage.succeeds(name="alone")
