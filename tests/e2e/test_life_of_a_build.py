@@ -52,3 +52,13 @@ def test_a_container_that_cannot_be_made_is_told_by_what_runc_logs(story: Story)
     dockerfile = "FROM busybox:1.37\nRUN --mount=type=tmpfs,target=/bin/busybox true\n"
     story.apply({"dockerfile": {"inline": dockerfile}, "output": {"discard": True}, "retryLimit": 0})
     assert "error mounting" in story.fails("ContainerFailed")["message"]
+
+
+def test_a_step_that_takes_more_memory_than_there_is_is_told_from_one_that_fails(story: Story) -> None:
+    """Where the kubelet has the kernel end all of a container together, that is all that can be said."""
+    small = {"resources": {"requests": {"memory": "256Mi", "cpu": "50m"}, "limits": {"memory": "400Mi"}}}
+    spec = {"dockerfile": {"inline": "FROM busybox:1.37\nRUN tail /dev/zero\n"}, "output": {"discard": True}}
+    story.apply({**spec, "pod": small, "retryLimit": 0})
+    status = story.finished()
+    assert status["reason"] in {"StepOutOfMemory", "OutOfMemory"}, status
+    assert "memory" in status["message"]

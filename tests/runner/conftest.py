@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from imagebuild.contract.plan import INPUTS_ANNOTATION
 from runner.pod import Pod
 from testbed.gitserver import Handler as GitHandler
 
@@ -46,10 +48,21 @@ class RegistryHandler(BaseHTTPRequestHandler):
                 self._answer(int(code) if code.isdigit() else 404)
 
     def do_GET(self) -> None:
+        if "/manifests/" in self.path:
+            self._manifest(self.path.split("/")[2], self.path.rsplit("/", 1)[1])
+            return
         if self.headers.get("Authorization") != _BASIC:
             self._answer(401)
             return
         self._answer(200, body=b'{"token": "tok"}')
+
+    def _manifest(self, word: str, tag: str) -> None:
+        """Of `made-from-X`: one made from the inputs X, with the tag's first letter as content; else as above."""
+        if not word.startswith("made-from-"):
+            self.do_HEAD()
+            return
+        annotations = {INPUTS_ANNOTATION: word.removeprefix("made-from-")}
+        self._answer(200, body=json.dumps({"layers": [tag[0]], "annotations": annotations}).encode())
 
     def _answer(self, code: int, challenge: str = "", body: bytes = b"") -> None:
         self.send_response(code)
@@ -102,11 +115,16 @@ def git_repository(git_server: str, tmp_path: Path) -> Path:
     checkout.mkdir()
     (checkout / "Dockerfile").write_text("FROM scratch\n")
     (checkout / "random").write_bytes(os.urandom(500_000))
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], cwd=checkout, check=True)
+    push(checkout, f"{git_server}/{checkout.name}")
+    return checkout
+
+
+def push(checkout: Path, url: str) -> None:
+    """All that is there now, as the tip of main."""
     for words in (
-        "init --quiet --initial-branch=main",
         "add --all",
         "-c user.name=t -c user.email=t@example.com commit --quiet --message=all",
-        f"push --quiet {git_server}/{checkout.name} main",
+        f"push --quiet {url} main",
     ):
         subprocess.run(["git", *words.split()], cwd=checkout, check=True)
-    return checkout

@@ -55,15 +55,28 @@ metadata = pathlib.Path(next(word for word in sys.argv if word.startswith("--met
 number = len(list(trace.parent.glob("call-*")))
 (trace.parent / f"call-{number}").touch()
 call = calls[min(number, len(calls) - 1)]
-with trace.open("a") as file:
-    for line in call.get("trace", []):
-        file.write((line if isinstance(line, str) else json.dumps(line)) + "\\n")
+def write(lines):
+    with trace.open("a") as file:
+        for line in lines:
+            file.write((line if isinstance(line, str) else json.dumps(line)) + "\\n")
+write(call.get("trace", []))
+for _ in range(call.get("goes_on_saying", 0)):
+    time.sleep(0.1)
+    write([{"statuses": [{"id": "sha256:1", "vertex": "v", "current": _}]}])
+if "runc_log" in call:
+    log = trace.parents[1] / "buildkit/runc-overlayfs/executor/runc-log.json"
+    log.parent.mkdir(parents=True)
+    log.write_text(call["runc_log"])
 print(call.get("output", "#1 [1/1] RUN true"), file=sys.stderr, flush=True)
 for name in call.get("signals_to_first_process", []):
     os.kill(1, getattr(signal, name))
     print("#1 sent", name, file=sys.stderr, flush=True)
 if "leaves_behind" in call:
-    subprocess.Popen(["sleep", str(call["leaves_behind"])], start_new_session=True)
+    subprocess.run(["sh", "-c", f"sleep {call['leaves_behind']} &"], start_new_session=True)
+if "counts_zombies_after" in call:
+    time.sleep(call["counts_zombies_after"])
+    stats = [stat.read_text().rpartition(")")[2].split() for stat in pathlib.Path("/proc").glob("[0-9]*/stat")]
+    print("#1 zombies:", sum(stat[0] == "Z" for stat in stats), file=sys.stderr, flush=True)
 time.sleep(call.get("sleep", 0))
 if "metadata" in call:
     metadata.write_text(call["metadata"] if isinstance(call["metadata"], str) else json.dumps(call["metadata"]))

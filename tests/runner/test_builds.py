@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from imagebuild.contract.plan import BranchCache, Dockerfile, Mount, Output, Plan, Registry
+from imagebuild.contract.plan import BranchCache, Dockerfile, GitSource, Mount, Output, Plan, Registry
 from imagebuild.contract.reasons import Reason
-from runner.pod import CACHE, DIGEST, DONE, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
+from runner.conftest import push
+from runner.pod import CACHE, DIGEST, DONE, EXPORT, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
 
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
 
@@ -94,30 +95,70 @@ def test_a_hanging_cache_export_is_given_up_after_the_image_is_pushed(pod: Pod) 
     assert "after all else was done" in found.details.export_error
 
 
+def test_a_build_that_says_and_does_nothing_is_ended_and_its_step_named_with_its_last_words(pod: Pod) -> None:
+    said = {"logs": [{"vertex": STEP, "data": "Ym9vbSEK"}]}
+    pod.behave(calls=[{"trace": [vertex(CACHE, "[internal] load", **DONE), vertex(), said], "sleep": 60}])
+    found, log, code = pod.run(replace(INLINE, silence=0.5))
+    assert (found.essentials.reason, code) == (Reason.SILENT, 1), log
+    assert "[1/1] RUN make" in found.essentials.message
+    assert "load" not in found.essentials.message, "that was done"
+    failure = found.details.failure
+    assert failure is not None
+    assert (failure.step, failure.log_tail) == ("[1/1] RUN make", "boom!")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param({"goes_on_saying": 15}, id="a trace that grows"),
+        pytest.param(
+            {"trace": [{"statuses": [{"id": "exporting layers", "vertex": EXPORT}]}]}, id="layers being packed"
+        ),
+    ],
+)
+def test_a_build_that_works_without_a_word_is_not_silent(pod: Pod, call: dict[str, Any]) -> None:
+    pod.behave(calls=[{**SUCCESS, "trace": [], "sleep": 0 if "goes_on_saying" in call else 1.5, **call}])
+    found, log, _ = pod.run(replace(INLINE, silence=0.6))
+    assert found.essentials.reason is Reason.BUILT, log
+
+
+@pytest.mark.parametrize(
+    ("output", "trace", "digest"),
+    [
+        pytest.param(INLINE.output, PUSHED, DIGEST, id="pushed"),
+        pytest.param(Output(), [vertex(**DONE)], None, id="to be kept nowhere"),
+    ],
+)
+def test_what_is_built_counts_though_the_cache_export_is_silent(
+    pod: Pod, output: Output, trace: list[Any], digest: str | None
+) -> None:
+    hanging = vertex(CACHE, "exporting cache to registry")
+    pod.behave(calls=[{"trace": [*trace, hanging], "sleep": 60}])
+    found, _, code = pod.run(replace(INLINE, output=output, silence=0.2, push_grace=1.0))
+    assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, digest, 0)
+
+
+@pytest.mark.parametrize(
+    ("logged", "reason"),
+    [
+        pytest.param(
+            '{"level":"error","msg":"runc run failed: no proc"}\n', Reason.CONTAINER_FAILED, id="runc says so"
+        ),
+        pytest.param("{\n[]\n7\n", Reason.STEP_FAILED, id="only the step does"),
+    ],
+)
+def test_a_container_that_cannot_be_made_is_told_by_runcs_own_log(pod: Pod, logged: str, reason: Reason) -> None:
+    said = {"logs": [{"vertex": STEP, "data": "cnVuYyBydW4gZmFpbGVkOiBubyBwcm9jCg=="}]}  # runc run failed: no proc
+    pod.behave(calls=[{**FAILED, "trace": [vertex(), said, *FAILED["trace"]], "runc_log": logged}])
+    found, log, _ = pod.run(INLINE)
+    assert found.essentials.reason is reason, log
+
+
 def test_a_cache_that_cannot_be_written_is_said_and_fails_nothing(pod: Pod) -> None:
     refused = vertex(CACHE, "exporting cache to registry", **DONE, error="403 Forbidden")
     pod.behave(calls=[{**SUCCESS, "trace": [*SUCCESS["trace"], refused]}])
     found, _, code = pod.run(INLINE)
     assert (code, found.details.export_error) == (0, "403 Forbidden")
-
-
-@pytest.mark.parametrize(
-    ("says", "cause"),
-    [
-        pytest.param("newuidmap: write to uid_map failed: Operation not permitted", "sub-ids", id="id map"),
-        pytest.param("fork/exec /proc/self/exe: operation not permitted", "seccomp", id="seccomp"),
-        pytest.param(
-            "/proc/sys/user/max_user_namespaces needs to be set, user.max_user_namespaces", "sysctl", id="sysctl"
-        ),
-        pytest.param("something new", "something new", id="a cause that is not known"),
-    ],
-)
-def test_a_daemon_that_does_not_start_names_the_cause_on_the_node(pod: Pod, says: str, cause: str) -> None:
-    pod.behave(daemon_says=says, calls=[SUCCESS])
-    found, log, code = pod.run(INLINE)
-    assert (found.essentials.reason, code) == (Reason.DAEMON_NOT_STARTED, 1)
-    assert cause in found.essentials.message
-    assert says in log
 
 
 def test_a_daemon_that_dies_in_the_middle_is_noticed_at_once(pod: Pod) -> None:
@@ -190,6 +231,17 @@ def test_a_dockerfile_that_is_not_there_is_named_with_those_that_are(pod: Pod, c
     found, _, _ = pod.run(Plan(directory=context))
     assert found.essentials.reason is Reason.FILE_NOT_FOUND
     assert "Dockerfile.prod" in found.essentials.message
+
+
+def test_a_dockerfile_that_is_a_link_out_of_the_context_is_refused(
+    pod: Pod, git_repository: Path, git_server: str
+) -> None:
+    (git_repository / "Dockerfile").unlink()
+    (git_repository / "Dockerfile").symlink_to("/etc/passwd")
+    push(git_repository, f"{git_server}/{git_repository.name}")
+    found, log, _ = pod.run(Plan(git=GitSource(url=f"{git_server}/{git_repository.name}", branch="main")))
+    assert found.essentials.reason is Reason.FILE_NOT_FOUND, log
+    assert "dockerfile.path Dockerfile is not a file of the context" in found.essentials.message
 
 
 @pytest.mark.parametrize("path", ["../..", "/etc", "none"])

@@ -19,6 +19,54 @@ OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 """What root may in a pod's place, everybody may in a user namespace."""
 
 
+CAUSES = {
+    "a sysctl without user namespaces": (
+        "[rootlesskit:parent] error: failed to setup UID/GID map: /proc/sys/user/max_user_namespaces needs to be set to non-zero",
+        "sysctl user.max_user_namespaces",
+    ),
+    "no user namespace left": (
+        "[rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: no space left on device",
+        "sysctl user.max_user_namespaces",
+    ),
+    "Debian's sysctl": (
+        "[rootlesskit:parent] error: /proc/sys/kernel/unprivileged_userns_clone needs to be set to 1",
+        "sysctl kernel.unprivileged_userns_clone",
+    ),
+    "AppArmor": (
+        "[rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: permission denied",
+        "kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    "a seccomp profile": (
+        "[rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: operation not permitted",
+        "the seccomp profile forbids user namespaces",
+    ),
+    "sub-uids out of range": (
+        "newuidmap 31 [0 1000 1 1 100000 65536] failed: newuidmap: write to uid_map failed: Operation not permitted",
+        "/etc/subuid",
+    ),
+    "sub-gids out of range": (
+        "newgidmap 31 [0 1000 1 1 100000 65536] failed: newgidmap: write to gid_map failed: Operation not permitted",
+        "/etc/subgid",
+    ),
+    "no new privileges": ("newuidmap 31 failed: newuidmap: Could not set caps", "allowPrivilegeEscalation: false"),
+    "no mounts": (
+        "[rootlesskit:child ] error: failed to share mount point: /: permission denied",
+        "mounts are forbidden",
+    ),
+    "no cgroups": ("buildkitd: no cgroup mount found in mountinfo", "/sys/fs/cgroup is not mounted"),
+    "no overlay": (
+        "buildkitd: failed to create overlayfs snapshotter: failed to mount overlay: operation not permitted",
+        "cannot hold overlayfs",
+    ),
+    "no d_type": ("buildkitd: /work/buildkit does not support d_type", "xfs needs ftype=1"),
+    "something new": ("the moon is in the wrong phase", "the moon is in the wrong phase"),
+    "something new, with where in the code it was": (
+        "buildkitd: the moon is in the wrong phase\nmain.main\n\tmain.go:488\n[rootlesskit:child ] error: exit status 1",
+        "exit code 1: buildkitd: the moon is in the wrong phase",
+    ),
+}  # fmt: skip
+
+
 @pytest.fixture
 def daemon(pod: Pod) -> Daemon:
     (pod.work / "run").mkdir()
@@ -46,6 +94,16 @@ def test_a_daemon_that_listens_and_then_finds_no_way_to_work_has_not_started(pod
     assert found.essentials.reason is Reason.DAEMON_NOT_STARTED
     assert "/sys/fs/cgroup is not mounted" in found.essentials.message
     assert words in log
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_daemon_that_does_not_start_names_the_cause_on_the_node(pod: Pod, name: str) -> None:
+    says, cause = CAUSES[name]
+    pod.behave(daemon_says=says, calls=[SUCCESS])
+    found, log, code = pod.run(INLINE)
+    assert (found.essentials.reason, code) == (Reason.DAEMON_NOT_STARTED, 1)
+    assert cause in found.essentials.message
+    assert says.splitlines()[0] in log
 
 
 def test_a_daemon_that_has_no_room_is_a_full_disk(pod: Pod) -> None:
@@ -104,6 +162,7 @@ def test_a_git_server_that_hangs_is_left_when_the_build_is_stopped(pod: Pod, sil
 @pytest.mark.parametrize(
     ("kib", "files"),
     [
+        pytest.param(8, 2, id="before the runner has its directories"),
         pytest.param(8, 60, id="before anything starts"),
         pytest.param(300, 60, id="while git writes"),
     ],

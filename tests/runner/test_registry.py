@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.registry import Registries, split
+from imagebuild.runner.registry import Answer, Registries, split
 
 
 @pytest.mark.parametrize(
@@ -63,10 +65,20 @@ class Odd(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/v2/seen/"):
             self.tokens.append(self.headers["Authorization"] or "")
+        if self.path.startswith("/v2/shelf/"):
+            self._shelf(self.path.rsplit("/", 1)[1])
+            return
         body = {"no-token": b"{}", "list-token": b"[]", "odd-token": b'{"token": 7}'}.get(
             self.path.split("/")[1].partition("?")[0], b"<html>"
         )
         self._say(200, body)
+
+    def _shelf(self, tag: str) -> None:
+        odd = {"nested": b"[" * 100_000, "not-json": b"\xff"}
+        if tag in MANIFESTS or tag in odd:
+            self._say(200, json.dumps(MANIFESTS[tag]).encode() if tag in MANIFESTS else odd[tag])
+        else:
+            self._say(500)
 
     def _say(self, code: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(code)
@@ -118,6 +130,55 @@ def look_up(port: int, repository: str, seconds: float = 60) -> LookUp:
 )
 def test_every_answer_is_one_word(odd: ThreadingHTTPServer, repository: str, answer: LookUp) -> None:
     assert look_up(odd.server_port, repository) is answer
+
+
+MADE_FROM = {"imagebuild.dev/inputs": "x"}
+ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
+INDEX = {"manifests": [{"digest": "plain"}, {"digest": "bare", "annotations": ATTESTATION}]}
+MANIFESTS: dict[str, Any] = {
+    "plain": {"annotations": MADE_FROM},
+    "bare": {},
+    "odd": {"annotations": {**MADE_FROM, "b": 7}, "manifests": None},
+    "index": INDEX,
+    "named-index": {**INDEX, "annotations": {"c": "d"}},
+    "mixed-index": {"manifests": [{"digest": "plain"}, {"digest": "bare"}]},
+    "attestations": {"manifests": [{"digest": "bare", "annotations": ATTESTATION}]},
+    "list": [],
+    "no-digest": {"manifests": [{}]},
+    "number": {"manifests": 7},
+    "endless": {"manifests": [{"digest": "endless"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "annotations"),
+    [
+        pytest.param("plain", MADE_FROM, id="a manifest's"),
+        pytest.param("bare", {}, id="none"),
+        pytest.param("odd", MADE_FROM, id="those that are texts"),
+        pytest.param("index", MADE_FROM, id="those of an index's images, without its attestations"),
+        pytest.param("named-index", {"c": "d"}, id="an index's own"),
+        pytest.param("mixed-index", {}, id="none where its images differ"),
+        pytest.param("endless", {}, id="none of an index in an index"),
+        pytest.param("attestations", {}, id="none of an index without images"),
+    ],
+)
+def test_a_manifest_has_its_digest_and_annotations(
+    odd: ThreadingHTTPServer, name: str, annotations: dict[str, str]
+) -> None:
+    answer = ask_for(odd.server_port, name)
+    assert (answer.found, answer.annotations) == (LookUp.FOUND, annotations)
+    assert answer.digest == f"sha256:{hashlib.sha256(json.dumps(MANIFESTS[name]).encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize("name", ["list", "no-digest", "number", "nothing", "nested", "not-json"])
+def test_what_is_no_manifest_is_an_error(odd: ThreadingHTTPServer, name: str) -> None:
+    assert ask_for(odd.server_port, name).found is LookUp.ERROR
+
+
+def ask_for(port: int, tag: str) -> Answer:
+    host = f"127.0.0.1:{port}"
+    return Registries({host: Registry(host=host, http=True)}, {}, None).ask(f"{host}/shelf", tag, whole=True)()
 
 
 def test_a_password_does_not_follow_a_redirect_to_another_host(odd: ThreadingHTTPServer) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imagebuild.contract.plan import Dockerfile, Mount, Output, Plan
 from imagebuild.contract.reasons import Reason
-from runner.pod import DIGEST, DONE, EXPORT, PUSHED, SUCCESS, Pod, vertex
+from runner.pod import DIGEST, DONE, EXPORT, FAILED, PUSHED, SUCCESS, Pod, vertex
 
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
 AS_FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child")
@@ -19,10 +20,18 @@ AS_FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "
 
 def test_signals_from_inside_the_pod_are_ignored(pod: Pod) -> None:
     """A RUN step may share the pod's processes, and must not end the build as if the operator had asked for it."""
-    pod.behave(calls=[{**SUCCESS, "signals_to_first_process": ["SIGTERM", "SIGINT", "SIGHUP"], "sleep": 1}])
-    found, log, code = pod.end(pod.start(INLINE, *AS_FIRST_PROCESS))
+    # nothing is pushed: an image that is would win over a stop
+    pod.behave(calls=[{"signals_to_first_process": ["SIGTERM", "SIGINT", "SIGHUP"], "sleep": 1}])
+    found, log, code = pod.end(pod.start(replace(INLINE, output=Output()), *AS_FIRST_PROCESS))
     assert log.count("#1 sent") == 3, log
     assert (found.essentials.reason, code) == (Reason.BUILT, 0)
+
+
+def test_what_a_step_leaves_behind_is_reaped_and_nobodys_exit_code_is_lost(pod: Pod) -> None:
+    pod.behave(calls=[{**FAILED, "leaves_behind": 0.2, "counts_zombies_after": 1}])
+    found, log, _ = pod.end(pod.start(INLINE, *AS_FIRST_PROCESS))
+    assert "#1 zombies: 0" in log, log
+    assert found.essentials.reason is Reason.STEP_FAILED
 
 
 def test_term_from_outside_the_pod_counts(pod: Pod) -> None:

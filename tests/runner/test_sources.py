@@ -116,6 +116,23 @@ def test_a_server_that_does_not_serve_is_told_from_a_revision_that_is_not_there(
     assert found.essentials.reason is reason, log
 
 
+def test_a_repository_on_the_pods_own_disk_is_no_source(pod: Pod, repository: Repository) -> None:
+    repository.commit()
+    found, log, _ = pod.run(Plan(git=GitSource(url=f"file://{repository._directory}", branch="main")))
+    assert found.essentials.reason is Reason.SOURCE_UNAVAILABLE, log
+
+
+@pytest.mark.parametrize("branch", ["main", "gone"])
+def test_a_commit_of_an_earlier_attempt_that_is_not_there_any_more_is_gone(
+    pod: Pod, repository: Repository, branch: str
+) -> None:
+    repository.commit()
+    pinned = GitSource(url=repository.url, branch=branch, commit="12" * 20, pinned=True)
+    found, log, _ = pod.run(Plan(git=pinned))
+    assert found.essentials.reason is Reason.COMMIT_GONE, log
+    assert "12" * 20 in found.essentials.message
+
+
 def test_a_link_that_leads_out_of_the_source_is_no_context(pod: Pod, repository: Repository) -> None:
     repository.commit()
     (repository._directory / "out").symlink_to("/etc")

@@ -87,6 +87,20 @@ def test_a_result_never_takes_more_than_its_limit_and_keeps_the_essentials(value
     )
 
 
+@pytest.mark.parametrize(
+    ("images", "kept", "cut"),
+    [
+        pytest.param(("i" * 100,) * 4, 4, 0, id="all that fit"),
+        pytest.param(("i" * 512,) * 16, 3, 13, id="the first ones"),
+        pytest.param(("i" * 3000,) * 2, 0, 2, id="none"),
+    ],
+)
+def test_a_result_says_how_many_images_it_has_no_room_for(images: tuple[str, ...], kept: int, cut: int) -> None:
+    read = parse(dump(dataclasses.replace(BUILT, details=dataclasses.replace(BUILT.details, images=images))))
+    assert read is not None
+    assert (len(read.details.images), read.details.images_cut) == (kept, cut)
+
+
 def test_the_end_of_a_log_is_what_stays_of_it() -> None:
     long = dataclasses.replace(FAILED, details=Details(failure=Failure(log_tail="x" * 5000 + "the last words")))
     read = parse(dump(long))

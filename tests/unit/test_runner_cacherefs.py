@@ -8,7 +8,7 @@ import pytest
 
 from imagebuild.contract.plan import BranchCache, CacheExport, CacheImport
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.cacherefs import choose, slug, tag
+from imagebuild.runner.cacherefs import candidates, choose, slug, tag
 
 CACHE = BranchCache(repository="r.io/a", scope="s")
 
@@ -41,6 +41,7 @@ def test_what_is_imported(  # noqa: PLR0917 a row of the table
     found = choose(cache, current, base, lambda name: LookUp.FOUND if name in exists else LookUp.NOT_FOUND)
     assert found.imports == tuple(map(ref, imported))
     assert [entry.ref for entry in found.looked_for] == list(map(ref, looked_for))
+    assert {entry.ref.partition(":")[2] for entry in found.looked_for} <= set(candidates(cache, current, base))
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from imagebuild.contract.plan import Output, Plan
+from imagebuild.contract.plan import IfExists, Output, Plan
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl, images
+from imagebuild.runner.command import Inputs, buildctl, images, made_from
 from imagebuild.runner.problem import Problem
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -54,6 +55,31 @@ def test_everything_is_one_word_each_with_the_names_of_the_images_quoted_as_one_
         "--export-cache",
         f"type=registry,ref=r.io/a:buildcache-topic-2,{HOW}",
     ]
+
+
+def test_an_image_says_what_it_was_made_from_where_the_next_build_looks_for_it() -> None:
+    output = Output(images=("r.io/a:1",), if_exists=IfExists.REUSE, inputs="x")
+    word = made_from(Plan(output=output), COMMIT)
+    assert buildctl(Plan(output=output), INPUTS, ("r.io/a:1",), CacheRefs(), word)[-1] == (
+        f'type=image,"name=r.io/a:1",push=true,oci-mediatypes=true,annotation.imagebuild.dev/inputs={word}'
+    )
+    assert re.fullmatch("[0-9a-f]{64}", word)
+
+
+@pytest.mark.parametrize(
+    ("output", "commit"),
+    [
+        pytest.param(Output(if_exists=IfExists.REUSE, inputs="y"), COMMIT, id="other inputs"),
+        pytest.param(Output(if_exists=IfExists.REUSE, inputs="x"), "c" * 40, id="another commit"),
+        pytest.param(Output(if_exists=IfExists.REUSE, inputs="x"), None, id="no commit"),
+        pytest.param(Output(if_exists=IfExists.OVERWRITE, inputs="x"), COMMIT, id="nobody looks for it"),
+        pytest.param(Output(if_exists=IfExists.REUSE), COMMIT, id="no inputs given"),
+    ],
+)
+def test_what_an_image_was_made_from_is_another_word(output: Output, commit: str | None) -> None:
+    assert made_from(Plan(output=output), commit) != made_from(
+        Plan(output=Output(if_exists=IfExists.REUSE, inputs="x")), COMMIT
+    )
 
 
 @pytest.mark.parametrize(

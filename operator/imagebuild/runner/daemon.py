@@ -139,9 +139,9 @@ class Daemon:
         elif self._answers():
             self.seconds = time.monotonic() - self._began
         elif code is not None:
-            raise self._not_started(f"it ended with exit code {code}")
+            raise self._not_started(f"buildkitd ended with exit code {code}")
         elif time.monotonic() > self._began + self._patience:
-            raise self._not_started(f"it did not answer within {self._patience:.0f} s")
+            raise self._not_started(f"buildkitd did not answer within {self._patience:.0f} s")
 
     def _answers(self) -> bool:
         """One connection, kept until the server says its first word."""
@@ -173,7 +173,7 @@ class Daemon:
         found = cause(log)
         if not found and (_FULL in log or shutil.disk_usage(self._work).free < _FULL_BYTES):
             return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")
-        return Problem(Reason.DAEMON_NOT_STARTED, found or f"buildkitd: {what}: {_last_words(log)}")
+        return Problem(Reason.DAEMON_NOT_STARTED, found or f"{what}: {_last_words(log)}")
 
     def _print_log(self) -> str:
         log = self._log.read_text(errors="replace")
@@ -184,4 +184,6 @@ class Daemon:
 
 
 def _last_words(log: str) -> str:
-    return next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it wrote nothing")
+    """buildkitd prints where in its code it was after what was wrong, and rootlesskit that it has ended."""
+    lines = [line.strip() for line in reversed(log.splitlines()) if line.strip()]
+    return next((line for line in lines if line.startswith("buildkitd: ")), next(iter(lines), "it wrote nothing"))

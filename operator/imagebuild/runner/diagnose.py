@@ -113,7 +113,8 @@ _TABLE = (
         # many registries do not make a repository by a push to it; the words are the registry's own
         Reason.REPOSITORY_NOT_FOUND,
         (
-            r"^failed to push .*(not known to registry|does not exist(?! or)|not found$|NAME_UNKNOWN|name unknown|404 Not)",
+            r"^failed to push .*(not known to registry|does not exist(?! or)|not found$|404 Not Found)",
+            r"^failed to push .*(NAME_UNKNOWN|name unknown)",
         ),
     ),
     (

@@ -36,6 +36,8 @@ _ACCEPT = ", ".join(
     )
 )
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_NO_MANIFEST = (ValueError, TypeError, KeyError, RecursionError)
+"""What becomes of an answer of another shape."""
 _DOCKER_HUB = "docker.io"
 
 
@@ -92,17 +94,18 @@ class Registries:
             return Answer(found=LookUp.NOT_FOUND if error.code == _NOT_FOUND else LookUp.ERROR)
         except TimeoutError:
             return Answer(found=LookUp.TIMEOUT)
-        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, *_NO_MANIFEST) as error:
             late = isinstance(getattr(error, "reason", None), TimeoutError)
             return Answer(found=LookUp.TIMEOUT if late else LookUp.ERROR)
 
-    def _manifest(self, host: str, name: str, reference: str) -> Answer:
+    def _manifest(self, host: str, name: str, reference: str, *, in_index: bool = False) -> Answer:
         content = self._get(host, name, reference, "GET")
         document = _object(content)
         annotations = _texts(document.get("annotations"))
         parts = [_object(part) for part in document.get("manifests") or ()]
-        if parts and not annotations:
-            inside = [self._manifest(host, name, str(part["digest"])) for part in parts if not _attests(part)]
+        if parts and not annotations and not in_index:
+            images = [part["digest"] for part in parts if not _attests(part)]
+            inside = [self._manifest(host, name, image, in_index=True) for image in images]
             common = set.intersection(*(set((part.annotations or {}).items()) for part in inside)) if inside else set()
             annotations = dict(common)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
