@@ -26,7 +26,7 @@ from imagebuild.api import names
 from imagebuild.contract.reasons import Reason
 from imagebuild.core.observe import observe
 
-NAMES = st.sampled_from(["one", "two", "three", "alone"])
+NAMES = st.sampled_from(["one", "two", "three", "alone", "solo"])
 RUNNING = 2
 ENDS = st.sampled_from(["built", "failed", "broken", "missing", "stopped", "garbage", "evicted"])
 
@@ -43,7 +43,7 @@ class Cluster(RuleBasedStateMachine):
 
     @initialize()
     def some_builds_are_there(self) -> None:
-        for number, name in enumerate(["one", "two", "alone"]):
+        for number, name in enumerate(["one", "two", "alone", "solo"]):
             self.apply(name, number, cancel=False, prompt=True)
 
     def then(self, *, prompt: bool) -> None:
@@ -60,7 +60,7 @@ class Cluster(RuleBasedStateMachine):
         if name in self.truth.builds:
             return
         self.uids += 1
-        spec = {**make.SPEC, **({} if name == "alone" else group)}
+        spec = {**make.SPEC, **(group if name in ("one", "two", "three") else {})}
         self.truth.put(BUILD, make.build_document(spec, name=name, uid=f"uid-{self.uids}", created=self.truth.now))
         self.then(prompt=prompt)
 
