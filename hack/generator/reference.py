@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.crd import crd
-from imagebuild.api.spec import INPUTS, NEUTRAL, Resources
+from imagebuild.api.pod import Resources
+from imagebuild.api.spec import INPUTS, NEUTRAL
 from imagebuild.contract.reasons import TABLE
 
 Schema = dict[str, Any]

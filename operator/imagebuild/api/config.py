@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.model import Model
-from imagebuild.api.spec import Resources
+from imagebuild.api.pod import Resources
 from imagebuild.api.timespan import TimeSpan
 
 

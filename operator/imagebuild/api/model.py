@@ -74,3 +74,6 @@ Duration = Annotated[
         ),
     ),
 ]
+
+_REF_NAME = r"self.matches('^[^-\\s~^:?*\\[\\\\@{}][^\\s~^:?*\\[\\\\@{}]*$') && !self.contains('..')"
+GitRefName = Annotated[str, text(255, (_REF_NAME, "must be a name that git accepts"))]

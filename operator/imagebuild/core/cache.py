@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from imagebuild.api.cache import BranchCache, Cache
 from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.spec import BranchCache, Cache, ImageBuildSpec
+from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.contract import plan
 from imagebuild.core.output import repository
 from imagebuild.core.part import Part, PlanFields

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.spec import ImageBuildSpec, Resources
+from imagebuild.api.pod import Resources
+from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan

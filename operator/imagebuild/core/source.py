@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebuild.api.spec import ConfigMapSource, GitSource, ImageBuildSpec
+from imagebuild.api.source import ConfigMapSource, GitSource
+from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import SourceStatus
 from imagebuild.contract import layout, plan
 from imagebuild.core.part import Part, PlanFields, volume

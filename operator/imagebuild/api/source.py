@@ -1,0 +1,69 @@
+"""`spec.source`: where the build context comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict
+
+from imagebuild.api.model import GitRefName, Model, ObjectName, RelativePath, rules, text
+
+
+class GitSource(Model):
+    """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.branch), has(self.tag), has(self.ref)].filter(given, given).size() <= 1",
+                "give one of branch, tag and ref",
+            )
+        )
+    )
+
+    url: Annotated[
+        str,
+        text(
+            2048,
+            (
+                r"self.matches('^https?://[^/@\\s]+/[^\\s]*$')",
+                "must be https://host/path (or http://), without user name and password",
+            ),
+        ),
+    ]
+    """Of the repository. It is fetched outside of BuildKit, so no RUN step ever sees how."""
+    branch: GitRefName | None = None
+    """Its tip is built, and it names the cache."""
+    tag: GitRefName | None = None
+    """What it points to is built. Such a build reads the base branch's cache and writes none."""
+    ref: GitRefName | None = None
+    """A full ref, such as refs/pull/7/head."""
+    commit: Annotated[
+        str | None,
+        text(64, ("self.matches('^([0-9a-f]{40}|[0-9a-f]{64})$')", "must be the full id: 40 or 64 hex digits")),
+    ] = None
+    """Says what is built, whatever the branch points to."""
+
+
+class ConfigMapSource(Model):
+    """The keys of a ConfigMap in the same namespace, each as a file."""
+
+    name: ObjectName
+    """Of the ConfigMap. It may appear later: the build waits for it."""
+
+
+class Source(Model):
+    """Where the build context comes from. Nothing given: an empty context."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!(has(self.git) && has(self.configMap))", "give one source: git or configMap, not both")
+        )
+    )
+
+    git: GitSource | None = None
+    """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
+    config_map: ConfigMapSource | None = None
+    """The keys of a ConfigMap in the same namespace, each as a file."""
+    path: RelativePath | None = None
+    """The directory inside the source that is the build context. Default: all of it."""
