@@ -48,6 +48,10 @@ CAUSES = {
         "newgidmap 31 [0 1000 1 1 100000 65536] failed: newgidmap: write to gid_map failed: Operation not permitted",
         "/etc/subgid",
     ),
+    "no sub-uids at all": (
+        "[rootlesskit:parent] error: failed to setup UID/GID map: No subuid ranges found for user 1000",
+        "/etc/subuid has no sub-ids",
+    ),
     "no new privileges": ("newuidmap 31 failed: newuidmap: Could not set caps", "allowPrivilegeEscalation: false"),
     "no mounts": (
         "[rootlesskit:child ] error: failed to share mount point: /: permission denied",

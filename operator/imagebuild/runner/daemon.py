@@ -38,6 +38,7 @@ _CAUSES = (
     ("fork/exec /proc/self/exe: no space left on device", _NO_USER_NAMESPACES),
     ("write to uid_map failed", _SUB_IDS.format("u")),
     ("write to gid_map failed", _SUB_IDS.format("g")),
+    ("No subuid ranges found", "/etc/subuid has no sub-ids for the user of the build pod"),
     ("Could not set caps", "newuidmap gains no capability: something sets allowPrivilegeEscalation: false"),
     (
         "fork/exec /proc/self/exe: permission denied",
