@@ -110,6 +110,13 @@ def test_a_daemon_that_does_not_start_names_the_cause_on_the_node(pod: Pod, name
     assert says.splitlines()[0] in log
 
 
+def test_a_pod_without_new_privileges_is_told_from_one_with_the_wrong_sub_ids(pod: Pod) -> None:
+    says, _ = CAUSES["sub-uids out of range"]
+    pod.behave(daemon_says=says)
+    found, _, _ = pod.end(pod.start(INLINE, "setpriv", "--no-new-privs"))
+    assert "allowPrivilegeEscalation: false" in found.essentials.message
+
+
 def test_a_daemon_that_has_no_room_is_a_full_disk(pod: Pod) -> None:
     pod.behave(daemon_says="buildkitd: mkdir /work/buildkit: no space left on device", calls=[SUCCESS])
     found, _, _ = pod.run(INLINE)
