@@ -36,8 +36,9 @@ class Truth:
 
     builds: dict[str, Document] = field(default_factory=dict)
     pods: dict[str, Document] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    """Names of pods of all time, with the uid of their owner."""
+    recorded: set[str] = field(default_factory=set)
+    """Names of pods that a status has ever named."""
+    created: int = 0
     digests: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What was pushed: by which ImageBuild's which run."""
     now: float = 0.0
@@ -91,7 +92,12 @@ class FakeCluster(Cluster):
         if (old["metadata"]["uid"], old["metadata"]["resourceVersion"]) != (build["uid"], build["resourceVersion"]):
             raise ApiError(409, "Conflict", "the object has been modified")
         check_status(self._truth, old, status)
-        return self._write(lambda: self._truth.put(BUILD, {**old, "status": status}))
+
+        def update() -> Document:
+            self._truth.recorded |= {status["podName"]} if "podName" in status else set()
+            return self._truth.put(BUILD, {**old, "status": status})
+
+        return self._write(update)
 
     async def create_pod(self, manifest: Document) -> Document:
         name, build = manifest["metadata"]["name"], manifest["metadata"]["labels"][names.LABEL_BUILD]
@@ -100,10 +106,9 @@ class FakeCluster(Cluster):
 
         def create() -> Document:
             assert not self._truth.live(build), f"two live pods of {build}"
-            assert name not in self._truth.used, f"{name} is used twice"
-            self._truth.used.add(name)
-            uid = f"pod-{len(self._truth.used)}"
-            return self._truth.put(POD, make.stored(manifest, uid, self._truth.now))
+            assert name not in self._truth.recorded, f"{name} is used twice"
+            self._truth.created += 1
+            return self._truth.put(POD, make.stored(manifest, f"pod-{self._truth.created}", self._truth.now))
 
         return self._write(create)
 
@@ -235,11 +240,6 @@ class Operator:
     def _news(self, key: Key) -> None:
         self.queue.add(key)
         self.slots.poke()
-
-
-def order(document: Document) -> int:
-    found: int = document["spec"].get("concurrency", {}).get("order", -1)
-    return found
 
 
 def finished(document: Document) -> bool:

@@ -80,7 +80,7 @@ def test_a_build_applied_while_the_operator_is_down_is_built_when_it_is_back(sto
 @pytest.mark.parametrize("how", [["--grace-period=0", "--force"], ["--grace-period=30"]], ids=["killed", "stopped"])
 def test_when_the_leader_goes_the_standby_goes_on_with_its_builds(story: Story, how: list[str]) -> None:
     kubectl = story.kubectl.within(NAMESPACE)
-    first = _leader(story)
+    first = until("a leader that stays", lambda: _leader(story) in _names(story) and _leader(story))
     story.apply(story.inline(WAITS))
     running = story.reaches(phase="Running")
     kubectl("delete", "pod", first, "--wait=false", *how)
@@ -114,6 +114,10 @@ def _operator_pods(story: Story) -> list[Document]:
     """Without those that a rollout is just taking away."""
     found = story.kubectl.within(NAMESPACE).items("pods", "--selector=app.kubernetes.io/name=imagebuild-operator")
     return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def _names(story: Story) -> list[str]:
+    return [pod["metadata"]["name"] for pod in _operator_pods(story)]
 
 
 def _restarts(story: Story) -> dict[str, int]:
