@@ -48,6 +48,10 @@ CAUSES = {
         "newgidmap 31 [0 1000 1 1 100000 65536] failed: newgidmap: write to gid_map failed: Operation not permitted",
         "/etc/subgid",
     ),
+    "no sub-uids at all": (
+        "[rootlesskit:parent] error: failed to setup UID/GID map: No subuid ranges found for user 1000",
+        "/etc/subuid has no sub-ids",
+    ),
     "no new privileges": ("newuidmap 31 failed: newuidmap: Could not set caps", "allowPrivilegeEscalation: false"),
     "no mounts": (
         "[rootlesskit:child ] error: failed to share mount point: /: permission denied",
@@ -104,6 +108,13 @@ def test_a_daemon_that_does_not_start_names_the_cause_on_the_node(pod: Pod, name
     assert (found.essentials.reason, code) == (Reason.DAEMON_NOT_STARTED, 1)
     assert cause in found.essentials.message
     assert says.splitlines()[0] in log
+
+
+def test_a_pod_without_new_privileges_is_told_from_one_with_the_wrong_sub_ids(pod: Pod) -> None:
+    says, _ = CAUSES["sub-uids out of range"]
+    pod.behave(daemon_says=says)
+    found, _, _ = pod.end(pod.start(INLINE, "setpriv", "--no-new-privs"))
+    assert "allowPrivilegeEscalation: false" in found.essentials.message
 
 
 def test_a_daemon_that_has_no_room_is_a_full_disk(pod: Pod) -> None:

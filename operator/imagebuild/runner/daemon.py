@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import time
@@ -29,6 +30,7 @@ _FULL_BYTES = 64 * 1024
 
 _NO_USER_NAMESPACES = "the node allows no user namespaces: set the sysctl user.max_user_namespaces"
 _SUB_IDS = "the sub-ids in /etc/sub{0}id do not fit the pod's user namespace, or new{0}idmap lacks its capability"
+_NO_NEW_PRIVILEGES = "newuidmap gains no capability: something sets allowPrivilegeEscalation: false"
 _CAUSES = (
     ("max_user_namespaces needs to be set", _NO_USER_NAMESPACES),
     (
@@ -38,7 +40,8 @@ _CAUSES = (
     ("fork/exec /proc/self/exe: no space left on device", _NO_USER_NAMESPACES),
     ("write to uid_map failed", _SUB_IDS.format("u")),
     ("write to gid_map failed", _SUB_IDS.format("g")),
-    ("Could not set caps", "newuidmap gains no capability: something sets allowPrivilegeEscalation: false"),
+    ("No subuid ranges found", "/etc/subuid has no sub-ids for the user of the build pod"),
+    ("Could not set caps", _NO_NEW_PRIVILEGES),
     (
         "fork/exec /proc/self/exe: permission denied",
         "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 on the node",
@@ -54,8 +57,13 @@ _CAUSES = (
 )
 
 
-def cause(log: str) -> str:
-    """What on the node keeps the daemon from starting, in words and with the fix, as far as its log tells."""
+def cause(log: str, status: str = "") -> str:
+    """What on the node keeps the daemon from starting, in words and with the fix, as far as its log tells.
+
+    `status`: /proc/self/status. A map that newuidmap may not write and one that it has no right to look the same.
+    """
+    if "_map failed" in log and re.search(r"^NoNewPrivs:\s*1$", status, re.MULTILINE):
+        return _NO_NEW_PRIVILEGES
     return next((told for sign, told in _CAUSES if sign in log), "")
 
 
@@ -170,7 +178,7 @@ class Daemon:
 
     def _not_started(self, what: str) -> Problem:
         log = self._print_log()
-        found = cause(log)
+        found = cause(log, Path("/proc/self/status").read_text())
         if not found and (_FULL in log or shutil.disk_usage(self._work).free < _FULL_BYTES):
             return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")
         return Problem(Reason.DAEMON_NOT_STARTED, found or f"{what}: {_last_words(log)}")
