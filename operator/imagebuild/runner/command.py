@@ -51,8 +51,8 @@ def _filled(image: str, commit: str | None, branch: str | None) -> str:
 
 
 def made_from(plan: Plan, commit: str | None) -> str:
-    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it."""
-    if plan.output.if_exists is not IfExists.REUSE or not plan.output.inputs:
+    """What an image is made from, as one word for its annotation; empty where nobody looks for it."""
+    if plan.output.if_exists is IfExists.OVERWRITE or not plan.output.inputs:
         return ""
     return hashlib.sha256(f"{plan.output.inputs}\0{commit or ''}".encode()).hexdigest()
 
