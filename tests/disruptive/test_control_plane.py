@@ -21,8 +21,8 @@ def test_a_build_goes_on_and_is_reported_when_the_api_server_is_killed(story: St
     before, first = operator_starts(story), node.pid("kube-apiserver")
     node.kill("kube-apiserver")
     node.end_waiting_steps()
-    until("another API server", lambda: node.pid("kube-apiserver") not in ("", first), seconds=120)
-    until("the API server to answer", node.answers, seconds=120)
+    until("another API server", lambda: node.pid("kube-apiserver") not in ("", first), seconds=240)
+    until("the API server to answer", node.answers, seconds=240)
     _ended_well(story, running)
     print(f"containers of the operator started again: {operator_starts(story) - before}")
 
@@ -34,7 +34,7 @@ def test_a_build_ends_while_etcd_does_not_answer_and_is_reported_afterwards(stor
         node.end_waiting_steps()
         assert not node.answers()
         time.sleep(ETCD_PAUSE)  # what is tested is the length of it
-    until("the API server to answer", node.answers, seconds=120)
+    until("the API server to answer", node.answers, seconds=240)
     _ended_well(story, running)
     print(f"containers of the operator started again: {operator_starts(story) - before}")
 
