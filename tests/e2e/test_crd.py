@@ -42,6 +42,11 @@ GOOD = {
     "a branch with a slash, and a commit": spec(source={"git": {**GIT, "branch": "feature/a-1", "commit": "a" * 40}}),
     "a full ref": spec(source={"git": {**GIT, "ref": "refs/pull/7/head"}}),
     "a git server in the cluster": spec(source={"git": {"url": "http://git.tools:8080/a.git"}}),
+    "a password for git, and all of it": spec(
+        source={"git": {**GIT, "secretRef": {"name": "git"}, "submodules": True, "keepGitDir": True}}
+    ),
+    "git over ssh": spec(source={"git": {"url": "ssh://git@host.example:22/a/b.git", "secretRef": {"name": "key"}}}),
+    "git as scp writes it": spec(source={"git": {"url": "git@host.example:a/b.git", "secretRef": {"name": "key"}}}),
     "a path with dots that are no way out": spec(source={"git": GIT, "path": "a/..b/c..d"}),
     "every placeholder": {"output": {"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}},
     "an image of Docker Hub": {"output": {"images": ["docker.io/library/app", "alice/app:1"]}},
@@ -71,10 +76,18 @@ BAD = {
     "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
     "a password in the URL": (
         spec(source={"git": {"url": "https://me:secret@git.example.com/a.git"}}),
-        "without user name and password",
+        "without name and password",
     ),
     "a transport that runs a program": (spec(source={"git": {"url": "ext::sh -c id"}}), "must be https://host/path"),
     "a file of the pod": (spec(source={"git": {"url": "file:///etc"}}), "must be https://host/path"),
+    "git over ssh without a key": (
+        spec(source={"git": {"url": "git@git.example.com:a/b.git"}}),
+        "git over ssh needs secretRef: a Secret with ssh-privatekey and known_hosts",
+    ),
+    "a host that ssh takes for an option": (
+        spec(source={"git": {"url": "ssh://-oProxyCommand=id/a", "secretRef": {"name": "key"}}}),
+        "must be https://host/path",
+    ),
     "an unknown placeholder": (
         {"output": {"images": ["r.io/a:{sha}"]}},
         "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others",

@@ -38,6 +38,17 @@ def test_a_git_source_says_what_the_runner_fetches(git: dict[str, str], wanted: 
     assert (part.volumes, part.mounts, part.args) == ((), (), ())
 
 
+def test_a_secret_for_git_is_mounted_by_name_and_may_be_missing() -> None:
+    git = {"url": URL, "secretRef": {"name": "login"}, "submodules": True, "keepGitDir": True}
+    part = part_of({"source": {"git": git}})
+    mount = plan.Mount(name="login", path="/run/imagebuild/source-secrets/source")
+    assert part.plan == {"git": plan.GitSource(url=URL, secret=mount, submodules=True, keep_git_dir=True)}
+    assert part.volumes == (
+        {"name": "source-secret", "secret": {"secretName": "login", "optional": True, "defaultMode": 0o444}},
+    )
+    assert part.mounts == ({"name": "source-secret", "mountPath": mount.path, "readOnly": True},)
+
+
 def test_a_config_map_is_mounted_read_only_and_may_be_missing() -> None:
     part = part_of({"source": {"configMap": {"name": "context"}}})
     assert part.plan == {"directory": plan.Mount(name="context", path=layout.SOURCE_DIR)}

@@ -6,7 +6,13 @@ from typing import Annotated
 
 from pydantic import ConfigDict
 
-from imagebuild.api.model import GitRefName, Model, ObjectName, RelativePath, rules, text
+from imagebuild.api.model import GitRefName, Model, ObjectName, RelativePath, SecretReference, rules, text
+
+_HTTP = r"https?://[^/@\\s]+/[^\\s]*"
+_HOST = r"[a-zA-Z0-9][a-zA-Z0-9.-]*"
+_USER = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*@"
+_SSH = rf"ssh://({_USER})?{_HOST}(:[0-9]+)?/[^\\s]+"
+_SCP = rf"{_USER}{_HOST}:[^-\\s][^\\s]*"
 
 
 class GitSource(Model):
@@ -17,7 +23,11 @@ class GitSource(Model):
             (
                 "[has(self.branch), has(self.tag), has(self.ref)].filter(given, given).size() <= 1",
                 "give one of branch, tag and ref",
-            )
+            ),
+            (
+                "self.url.startsWith('http') || has(self.secretRef)",
+                "git over ssh needs secretRef: a Secret with ssh-privatekey and known_hosts",
+            ),
         )
     )
 
@@ -26,12 +36,15 @@ class GitSource(Model):
         text(
             2048,
             (
-                r"self.matches('^https?://[^/@\\s]+/[^\\s]*$')",
-                "must be https://host/path (or http://), without user name and password",
+                f"self.matches('^({_HTTP}|{_SSH}|{_SCP})$')",
+                "must be https://host/path (or http) without name and password, ssh://git@host/path or git@host:path",
             ),
         ),
     ]
     """Of the repository. It is fetched outside of BuildKit, so no RUN step ever sees how."""
+    secret_ref: SecretReference | None = None
+    """Credentials of the git server. Keys: `username` and `password` (the type kubernetes.io/basic-auth), or `token`
+    alone, or `ssh-privatekey` (kubernetes.io/ssh-auth) with `known_hosts`, without which no server is trusted."""
     branch: GitRefName | None = None
     """Its tip is built, and it names the cache."""
     tag: GitRefName | None = None
@@ -43,6 +56,10 @@ class GitSource(Model):
         text(64, ("self.matches('^([0-9a-f]{40}|[0-9a-f]{64})$')", "must be the full id: 40 or 64 hex digits")),
     ] = None
     """Says what is built, whatever the branch points to."""
+    submodules: bool | None = None
+    """Fetch them, too, and theirs. The credentials are for the host of `url` alone. Default: false."""
+    keep_git_dir: bool | None = None
+    """Leave .git in the build context, with this one commit in it. Default: false, since it ends most caching."""
 
 
 class ConfigMapSource(Model):

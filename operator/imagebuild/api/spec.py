@@ -14,7 +14,7 @@ from pydantic import Field
 
 from imagebuild.api.cache import Cache
 from imagebuild.api.dockerfile import Dockerfile
-from imagebuild.api.model import Duration, Model, ObjectName, rules, text
+from imagebuild.api.model import Duration, Model, SecretReference, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
 from imagebuild.api.source import Source
@@ -23,11 +23,6 @@ INPUTS = ("source", "dockerfile", "args", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
-
-
-class SecretReference(Model):
-    name: ObjectName
-    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class Timeouts(Model):

@@ -66,6 +66,14 @@ class IfExists(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GitSource:
     """A commit of a git repository. Neither ref nor commit: the tip of the remote's HEAD."""
 
@@ -78,6 +86,10 @@ class GitSource:
     """Full object id; what is built, whatever the branch points to."""
     pinned: bool = False
     """The commit is not the user's: an earlier attempt of the same run reported it."""
+    secret: Mount | None = None
+    """Credentials for the host of the URL."""
+    submodules: bool = False
+    keep_git_dir: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +133,6 @@ class Registry:
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: `host[:port][/path]`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
-    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
-
-    name: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,8 @@ class Reason(StrEnum):
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    SECRET_INVALID = "SecretInvalid"
+    HOST_KEY_UNKNOWN = "HostKeyUnknown"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
@@ -168,13 +170,24 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.TLS_FAILED: Row(
         Fault.CONFIGURATION,
-        "The certificate of a registry or git server is not trusted.",
+        "The certificate of a registry or of the source's server is not trusted.",
         "Add its certificate authority to the operator's configuration (certificateAuthorities).",
     ),
     Reason.SOURCE_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
-        "The git server wants credentials, or has no such repository.",
-        "Check the URL in source.git.url; private repositories are not supported yet.",
+        "The server of the source does not know these credentials, or has nothing under this URL.",
+        "Check the URL, and name a Secret with its credentials in secretRef beside it, then ask for a rebuild.",
+    ),
+    Reason.SECRET_INVALID: Row(
+        Fault.CONFIGURATION,
+        "A Secret does not hold what it is named for.",
+        "Give it the keys that the message asks for, then ask for a rebuild.",
+    ),
+    Reason.HOST_KEY_UNKNOWN: Row(
+        Fault.CONFIGURATION,
+        "The git server's host key is not in known_hosts, or is another one than there.",
+        "Compare the key with what the server's owner publishes, put it into known_hosts of the Secret, "
+        "then ask for a rebuild.",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
@@ -199,7 +212,7 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.RETRYING: Row(Fault.WAITING, "The last attempt met a fault of the infrastructure; the next one follows."),
     Reason.SECRET_MISSING: Row(
-        Fault.WAITING, "A Secret named in registrySecrets does not exist yet.", "Create it; the build then goes on."
+        Fault.WAITING, "A Secret that the build names does not exist yet.", "Create it; the build then goes on."
     ),
     Reason.CONFIG_MAP_MISSING: Row(
         Fault.WAITING,
@@ -274,7 +287,7 @@ TABLE: dict[Reason, Row] = {
         "Read the message; docs/install.md names nodes that need a setting.",
     ),
     Reason.SOURCE_UNAVAILABLE: Row(
-        Fault.INFRASTRUCTURE, "The git server does not answer as it should.", "Check source.git.url and the network."
+        Fault.INFRASTRUCTURE, "The server of the source does not answer as it should.", "Check its URL and the network."
     ),
     Reason.REGISTRY_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "A registry does not answer as it should.", "Check its name and the network."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
+from imagebuild.api.model import SecretReference
 from imagebuild.api.source import ConfigMapSource, GitSource
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import SourceStatus
@@ -31,12 +33,35 @@ def _git(git: GitSource, built_before: SourceStatus | None) -> Part:
         ref = f"refs/tags/{git.tag}"
     if ref is not None and ref.startswith(_HEADS):
         branch, ref = ref.removeprefix(_HEADS), None
-    wanted = plan.GitSource(url=git.url, branch=branch, ref=ref, commit=git.commit)
+    secret = _secret(git.secret_ref, "source")
+    wanted = plan.GitSource(
+        url=git.url,
+        branch=branch,
+        ref=ref,
+        commit=git.commit,
+        secret=secret.mount,
+        submodules=bool(git.submodules),
+        keep_git_dir=bool(git.keep_git_dir),
+    )
     if git.commit is None and built_before is not None and built_before.commit:
         # without a branch the earlier attempt asked the remote for its default one, which may have changed
         branch = branch or (built_before.branch if ref is None else None)
         wanted = replace(wanted, branch=branch, commit=built_before.commit, pinned=True)
-    return Part(plan=PlanFields(git=wanted))
+    return Part(plan=PlanFields(git=wanted)) + secret.part
+
+
+class _Secret(NamedTuple):
+    mount: plan.Mount | None
+    part: Part
+
+
+def _secret(reference: SecretReference | None, whose: str) -> _Secret:
+    if reference is None:
+        return _Secret(None, Part())
+    mount = plan.Mount(name=reference.name, path=f"{layout.SOURCE_SECRETS_DIR}/{whose}")
+    # optional: the runner names a missing one within a second, and it is waited for
+    source = {"secret": {"secretName": reference.name, "optional": True, "defaultMode": 0o444}}
+    return _Secret(mount, volume(f"{whose}-secret", mount.path, source))
 
 
 def _config_map(config_map: ConfigMapSource) -> Part:

@@ -14,9 +14,10 @@ from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
-from imagebuild.runner.fetch import Source, fetch
+from imagebuild.runner.fetch import fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.source import Source
 
 if TYPE_CHECKING:
     from imagebuild.runner.registry import Registries
