@@ -47,6 +47,9 @@ GOOD = {
     ),
     "git over ssh": spec(source={"git": {"url": "ssh://git@host.example:22/a/b.git", "secretRef": {"name": "key"}}}),
     "git as scp writes it": spec(source={"git": {"url": "git@host.example:a/b.git", "secretRef": {"name": "key"}}}),
+    "an archive": spec(
+        source={"http": {"url": "https://a.io/a.tgz?x=1", "checksum": "sha256:" + "0" * 64, "secretRef": {"name": "a"}}}
+    ),
     "a path with dots that are no way out": spec(source={"git": GIT, "path": "a/..b/c..d"}),
     "every placeholder": {"output": {"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}},
     "an image of Docker Hub": {"output": {"images": ["docker.io/library/app", "alice/app:1"]}},
@@ -59,7 +62,7 @@ GOOD = {
 BAD = {
     "two sources": (
         spec(source={"git": GIT, "configMap": {"name": "a"}}),
-        "give one source: git or configMap, not both",
+        "give one source: git, http or configMap",
     ),
     "neither images nor discard": ({"output": {}}, "say where the image goes: give images, or discard: true"),
     "images and discard": ({"output": {**IMAGES, "discard": True}}, "say where the image goes"),
@@ -88,6 +91,11 @@ BAD = {
         spec(source={"git": {"url": "ssh://-oProxyCommand=id/a", "secretRef": {"name": "key"}}}),
         "must be https://host/path",
     ),
+    "a checksum of another kind": (
+        spec(source={"http": {"url": "https://a.io/a.tgz", "checksum": "md5:0"}}),
+        "must be sha256: and 64 hex digits",
+    ),
+    "an archive in the pod": (spec(source={"http": {"url": "file:///etc/a.tar"}}), "must be https://host/path"),
     "an unknown placeholder": (
         {"output": {"images": ["r.io/a:{sha}"]}},
         "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others",

@@ -49,6 +49,14 @@ def test_a_secret_for_git_is_mounted_by_name_and_may_be_missing() -> None:
     assert part.mounts == ({"name": "source-secret", "mountPath": mount.path, "readOnly": True},)
 
 
+def test_an_archive_has_its_checksum_and_its_secret() -> None:
+    url, checksum = "https://a.io/a.tgz", f"sha256:{'0' * 64}"
+    part = part_of({"source": {"http": {"url": url, "checksum": checksum, "secretRef": {"name": "login"}}}})
+    mount = plan.Mount(name="login", path="/run/imagebuild/source-secrets/source")
+    assert part.plan == {"http": plan.HttpSource(url=url, checksum=checksum, secret=mount)}
+    assert [entry["name"] for entry in part.volumes] == ["source-secret"]
+
+
 def test_a_config_map_is_mounted_read_only_and_may_be_missing() -> None:
     part = part_of({"source": {"configMap": {"name": "context"}}})
     assert part.plan == {"directory": plan.Mount(name="context", path=layout.SOURCE_DIR)}

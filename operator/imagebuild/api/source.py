@@ -62,6 +62,23 @@ class GitSource(Model):
     """Leave .git in the build context, with this one commit in it. Default: false, since it ends most caching."""
 
 
+class HttpSource(Model):
+    """A tar archive behind a URL: plain, or compressed by gzip, bzip2 or xz."""
+
+    url: Annotated[
+        str,
+        text(2048, (f"self.matches('^{_HTTP}$')", "must be https://host/path (or http) without name and password")),
+    ]
+    """Of the archive. Where all of it lies in one directory, `path` names that."""
+    checksum: Annotated[
+        str | None,
+        text(71, ("self.matches('^sha256:[0-9a-f]{64}$')", "must be sha256: and 64 hex digits")),
+    ] = None
+    """Of the archive, as sha256:…. Anything else is not built."""
+    secret_ref: SecretReference | None = None
+    """Credentials. Keys: `username` and `password`, or `token`, which is sent as a Bearer token."""
+
+
 class ConfigMapSource(Model):
     """The keys of a ConfigMap in the same namespace, each as a file."""
 
@@ -74,12 +91,17 @@ class Source(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("!(has(self.git) && has(self.configMap))", "give one source: git or configMap, not both")
+            (
+                "[has(self.git), has(self.http), has(self.configMap)].filter(given, given).size() <= 1",
+                "give one source: git, http or configMap",
+            )
         )
     )
 
     git: GitSource | None = None
     """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
+    http: HttpSource | None = None
+    """A tar archive behind a URL: plain, or compressed by gzip, bzip2 or xz."""
     config_map: ConfigMapSource | None = None
     """The keys of a ConfigMap in the same namespace, each as a file."""
     path: RelativePath | None = None

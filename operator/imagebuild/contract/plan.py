@@ -21,6 +21,7 @@ __all__ = [
     "CacheImport",
     "Dockerfile",
     "GitSource",
+    "HttpSource",
     "IfExists",
     "Mount",
     "Output",
@@ -93,6 +94,16 @@ class GitSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSource:
+    """A tar archive, compressed or not."""
+
+    url: str
+    checksum: str | None = None
+    """`sha256:…` of the archive."""
+    secret: Mount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
@@ -138,8 +149,9 @@ class Registry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
+    http: HttpSource | None = None
     directory: Mount | None = None
-    """A mounted ConfigMap instead of git. Neither: an empty context."""
+    """A mounted ConfigMap. No source at all: an empty context."""
     path: str = "."
     """The context: a directory inside the source."""
     dockerfile: Dockerfile = Dockerfile()
@@ -157,6 +169,10 @@ class Plan:
     """Seconds without a word or a change in BuildKit's trace after which the build is given up. None: never."""
     push_grace: float = 120.0
     """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
+
+    @property
+    def has_source(self) -> bool:
+        return any((self.git, self.http, self.directory))
 
 
 def dump(plan: Plan) -> str:

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     FILE_NOT_FOUND = "FileNotFound"
     REVISION_NOT_FOUND = "RevisionNotFound"
     COMMIT_GONE = "CommitGone"
+    CHECKSUM_MISMATCH = "ChecksumMismatch"
+    ARCHIVE_INVALID = "ArchiveInvalid"
     SPEC_INVALID = "SpecInvalid"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
@@ -144,6 +146,16 @@ TABLE: dict[Reason, Row] = {
         Fault.USER,
         "The commit that an earlier attempt of this run built is not in the repository any more.",
         "Ask for a rebuild, which builds what the branch points to now.",
+    ),
+    Reason.CHECKSUM_MISMATCH: Row(
+        Fault.USER,
+        "What was downloaded is not what the checksum says.",
+        "Find out why the archive has changed before you correct the checksum.",
+    ),
+    Reason.ARCHIVE_INVALID: Row(
+        Fault.USER,
+        "What was downloaded cannot be unpacked.",
+        "Make it a tar archive, plain or compressed by gzip, bzip2 or xz, with no path or link that leads out of it.",
     ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."

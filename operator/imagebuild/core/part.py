@@ -15,6 +15,7 @@ class PlanFields(TypedDict, total=False):
     """The fields of the plan that a part may set; each is set by one part only."""
 
     git: plan.GitSource
+    http: plan.HttpSource
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from imagebuild.api.model import SecretReference
-from imagebuild.api.source import ConfigMapSource, GitSource
+from imagebuild.api.source import ConfigMapSource, GitSource, HttpSource
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import SourceStatus
 from imagebuild.contract import layout, plan
@@ -22,6 +22,8 @@ def source(spec: ImageBuildSpec, built_before: SourceStatus | None = None) -> Pa
     part = Part(plan=PlanFields(path=given.path)) if given.path else Part()
     if given.git is not None:
         part += _git(given.git, built_before)
+    if given.http is not None:
+        part += _http(given.http)
     if given.config_map is not None:
         part += _config_map(given.config_map)
     return part
@@ -62,6 +64,13 @@ def _secret(reference: SecretReference | None, whose: str) -> _Secret:
     # optional: the runner names a missing one within a second, and it is waited for
     source = {"secret": {"secretName": reference.name, "optional": True, "defaultMode": 0o444}}
     return _Secret(mount, volume(f"{whose}-secret", mount.path, source))
+
+
+def _http(http: HttpSource) -> Part:
+    secret = _secret(http.secret_ref, "source")
+    return Part(plan=PlanFields(http=plan.HttpSource(url=http.url, checksum=http.checksum, secret=secret.mount))) + (
+        secret.part
+    )
 
 
 def _config_map(config_map: ConfigMapSource) -> Part:

@@ -50,11 +50,13 @@ def _filled(image: str, commit: str | None, branch: str | None) -> str:
     return image
 
 
-def made_from(plan: Plan, commit: str | None) -> str:
-    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it."""
+def made_from(plan: Plan, fetched: str | None) -> str:
+    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it.
+    `fetched`: the commit, or a digest of what was fetched.
+    """
     if plan.output.if_exists is not IfExists.REUSE or not plan.output.inputs:
         return ""
-    return hashlib.sha256(f"{plan.output.inputs}\0{commit or ''}".encode()).hexdigest()
+    return hashlib.sha256(f"{plan.output.inputs}\0{fetched or ''}".encode()).hexdigest()
 
 
 def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from imagebuild.contract.plan import GitSource
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import process
 from imagebuild.runner.gitaccess import Access, access
 from imagebuild.runner.problem import Problem
-from imagebuild.runner.source import Source
+from imagebuild.runner.source import Place, Source
 
-__all__ = ["Place", "checkout"]
+__all__ = ["checkout"]
 
 _SETTINGS = {
     "protocol.allow": "never",
@@ -50,19 +47,6 @@ _ANSWERS = (
 )
 """What lines of git and ssh say, in the C locale; anything else is the network or the server."""
 _USELESS = r"^(fatal: Could not read from remote repository|Please make sure you have the correct|and the repository)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a fetch happens."""
-
-    directory: Path
-    """What is fetched. It exists, and is empty."""
-    scratch: Path
-    """What is needed on the way; the name of a directory that does not exist."""
-    env: Mapping[str, str]
-    check: Callable[[], None]
-    """Raises what is to end the fetch."""
 
 
 def checkout(git: GitSource, place: Place, *, base_wanted: bool = False) -> Source:

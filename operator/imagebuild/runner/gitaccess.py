@@ -56,7 +56,7 @@ def access(git: GitSource, directory: Path) -> Iterator[Access]:
     if git.secret is None:
         yield Access()
         return
-    values = mounted.secret(git.secret, "source.git.secretRef")
+    values = mounted.secret(git.secret)
     directory.mkdir(mode=0o700)
     try:
         if over_ssh:

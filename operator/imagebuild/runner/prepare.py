@@ -65,7 +65,7 @@ class Preparation(threading.Thread):
         try:
             self.source = fetch(self._plan, self._work, self._env, self._check)
             self.images = images(self._plan, self.source.commit, self.source.branch)
-            self.made_from = made_from(self._plan, self.source.commit)
+            self.made_from = made_from(self._plan, self.source.commit or self.source.content)
             self._ask_the_registry()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error

@@ -118,7 +118,7 @@ def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
         directory.mkdir(exist_ok=True)
         (directory / "Dockerfile").write_text(plan.dockerfile.inline)
         return directory, "Dockerfile"
-    if plan.git is None and plan.directory is None:
+    if not plan.has_source:
         raise Problem(Reason.SPEC_INVALID, "there is nothing to build: give a source, or dockerfile.inline")
     path = plan.dockerfile.path
     wanted = (context / path).resolve()

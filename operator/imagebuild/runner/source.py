@@ -1,11 +1,25 @@
-"""What fetching a source gives: a directory, and what it is."""
+"""Fetching a source: where it happens, and what comes of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Source"]
+__all__ = ["Place", "Source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a fetch happens."""
+
+    directory: Path
+    """What is fetched. It exists, and is empty."""
+    scratch: Path
+    """What is needed on the way; the name of a directory that does not exist."""
+    env: Mapping[str, str]
+    check: Callable[[], None]
+    """Raises what is to end the fetch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +31,5 @@ class Source:
     """None: the build is of no branch."""
     base: str | None = None
     """The default branch of the remote, where it was asked for."""
+    content: str = ""
+    """A digest of what was fetched, where no commit says what it is."""
