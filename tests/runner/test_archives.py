@@ -124,7 +124,7 @@ def test_an_archive_becomes_the_context(pod: Pod, server: str, name: str) -> Non
     source = pod.work / "source"
     assert (source / "file").read_text() == "content"
     assert (source / "file").stat().st_mode & 0o777 == 0o755
-    assert list((pod.work / "fetching").iterdir()) == []
+    assert list((pod.work / "fetching-source").iterdir()) == []
 
 
 def test_a_checksum_that_is_right_is_no_matter(pod: Pod, server: str) -> None:

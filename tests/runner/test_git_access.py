@@ -76,7 +76,7 @@ def test_a_private_repository_is_fetched_and_its_password_is_nowhere(
     holding = [file for file in files if PASSWORD in (text := file.read_text(errors="replace")) or quoted in text]
     assert [file for file in holding if not file.is_relative_to(tmp_path / "checkout")] == []
     assert PASSWORD not in log
-    assert not (pod.work / "fetching" / "access").exists()
+    assert not (pod.work / "fetching-source" / "access").exists()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_key_is_a_file_for_this_host_alone_and_host_keys_are_pinned(
     config = (kept / "config").read_text()
     assert config.startswith("Host git.example.com\n  IdentityFile ")
     assert "StrictHostKeyChecking yes" in config
-    assert not (over_ssh.work / "fetching" / "access").exists()
+    assert not (over_ssh.work / "fetching-source" / "access").exists()
     assert not any("BEGIN" in word for call in over_ssh.seen("ssh") for word in (*call["argv"], *call["env"].values()))
 
 

@@ -57,6 +57,19 @@ def test_an_archive_has_its_checksum_and_its_secret() -> None:
     assert [entry["name"] for entry in part.volumes] == ["source-secret"]
 
 
+def test_an_artifact_has_the_registrys_credentials() -> None:
+    part = part_of({"source": {"oci": {"image": "r.io/a:1"}}})
+    assert part.plan == {"oci": plan.OciSource(image="r.io/a:1")}
+    assert part.volumes == ()
+
+
+def test_a_claim_is_read_only_for_the_volume_and_the_container() -> None:
+    part = part_of({"source": {"volume": {"claimName": "data"}}})
+    assert part.plan == {"volume": plan.Mount(name="data", path=layout.SOURCE_DIR)}
+    assert part.volumes == ({"name": "source", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}},)
+    assert part.mounts == ({"name": "source", "mountPath": layout.SOURCE_DIR, "readOnly": True},)
+
+
 def test_a_config_map_is_mounted_read_only_and_may_be_missing() -> None:
     part = part_of({"source": {"configMap": {"name": "context"}}})
     assert part.plan == {"directory": plan.Mount(name="context", path=layout.SOURCE_DIR)}

@@ -79,11 +79,35 @@ class HttpSource(Model):
     """Credentials. Keys: `username` and `password`, or `token`, which is sent as a Bearer token."""
 
 
+_PULLED = (
+    "self.matches('^[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    "(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?(@sha256:[0-9a-f]{64})?$')"
+)
+PulledImage = Annotated[str, text(512, (_PULLED, "must be registry/repository:tag, or registry/repository@sha256:…"))]
+
+
+class OciSource(Model):
+    """An artifact, as `oras push` and `flux push artifact` make it, or the files of an image."""
+
+    image: PulledImage
+    """By tag or digest. Credentials come from registrySecrets."""
+
+
+class VolumeSource(Model):
+    """A claim in the same namespace, read-only."""
+
+    claim_name: ObjectName
+    """It may appear later: the build waits for it. Files must be readable for uid or gid 1000."""
+
+
 class ConfigMapSource(Model):
     """The keys of a ConfigMap in the same namespace, each as a file."""
 
     name: ObjectName
     """Of the ConfigMap. It may appear later: the build waits for it."""
+
+
+_KINDS = "has(self.git), has(self.http), has(self.oci), has(self.configMap), has(self.volume)"
 
 
 class Source(Model):
@@ -92,8 +116,8 @@ class Source(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "[has(self.git), has(self.http), has(self.configMap)].filter(given, given).size() <= 1",
-                "give one source: git, http or configMap",
+                f"[{_KINDS}].filter(given, given).size() <= 1",
+                "give one source: git, http, oci, configMap or volume",
             )
         )
     )
@@ -102,6 +126,10 @@ class Source(Model):
     """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
     http: HttpSource | None = None
     """A tar archive behind a URL: plain, or compressed by gzip, bzip2 or xz."""
+    oci: OciSource | None = None
+    """An artifact, as `oras push` and `flux push artifact` make it, or the files of an image."""
+    volume: VolumeSource | None = None
+    """A claim in the same namespace, read-only."""
     config_map: ConfigMapSource | None = None
     """The keys of a ConfigMap in the same namespace, each as a file."""
     path: RelativePath | None = None

@@ -19,11 +19,13 @@ __all__ = [
     "BranchCache",
     "CacheExport",
     "CacheImport",
+    "Context",
     "Dockerfile",
     "GitSource",
     "HttpSource",
     "IfExists",
     "Mount",
+    "OciSource",
     "Output",
     "Plan",
     "PlanTooLargeError",
@@ -104,6 +106,25 @@ class HttpSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OciSource:
+    """An artifact, or the files of an image; with the credentials of registry_secrets."""
+
+    image: str
+    """By tag, or by digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One that COPY --from and FROM know by name. No source of its own: a directory of the build's."""
+
+    name: str
+    path: str = "."
+    git: GitSource | None = None
+    http: HttpSource | None = None
+    oci: OciSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
@@ -150,10 +171,14 @@ class Registry:
 class Plan:
     git: GitSource | None = None
     http: HttpSource | None = None
+    oci: OciSource | None = None
+    volume: Mount | None = None
+    """A claim, read where it is mounted."""
     directory: Mount | None = None
     """A mounted ConfigMap. No source at all: an empty context."""
     path: str = "."
     """The context: a directory inside the source."""
+    contexts: tuple[Context, ...] = ()
     dockerfile: Dockerfile = Dockerfile()
     args: tuple[str, ...] = ()
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
@@ -172,7 +197,7 @@ class Plan:
 
     @property
     def has_source(self) -> bool:
-        return any((self.git, self.http, self.directory))
+        return any((self.git, self.http, self.oci, self.volume, self.directory))
 
 
 def dump(plan: Plan) -> str:

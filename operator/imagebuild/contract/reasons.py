@@ -64,6 +64,7 @@ class Reason(StrEnum):
     RETRYING = "Retrying"
     SECRET_MISSING = "SecretMissing"
     CONFIG_MAP_MISSING = "ConfigMapMissing"
+    CLAIM_MISSING = "ClaimMissing"
     QUOTA_EXCEEDED = "QuotaExceeded"
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
@@ -177,8 +178,8 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.IMAGE_NOT_FOUND: Row(
         Fault.CONFIGURATION,
-        "An image that the Dockerfile starts from is not in its registry.",
-        "Check the name and tag in the FROM, COPY --from or syntax= line.",
+        "An image that the build starts from is not in its registry.",
+        "Check the name and tag in the FROM, COPY --from or syntax= line, source.oci or contexts.",
     ),
     Reason.TLS_FAILED: Row(
         Fault.CONFIGURATION,
@@ -230,6 +231,9 @@ TABLE: dict[Reason, Row] = {
         Fault.WAITING,
         "The ConfigMap named in source.configMap does not exist yet.",
         "Create it; the build then goes on.",
+    ),
+    Reason.CLAIM_MISSING: Row(
+        Fault.WAITING, "A volume claim that the build names does not exist yet.", "Create it; the build then goes on."
     ),
     Reason.QUOTA_EXCEEDED: Row(
         Fault.WAITING, "The namespace's quota has no room for the build pod.", "Raise the quota, or wait."

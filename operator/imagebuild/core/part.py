@@ -16,6 +16,9 @@ class PlanFields(TypedDict, total=False):
 
     git: plan.GitSource
     http: plan.HttpSource
+    oci: plan.OciSource
+    volume: plan.Mount
+    contexts: tuple[plan.Context, ...]
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile

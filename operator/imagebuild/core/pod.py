@@ -16,6 +16,7 @@ from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
+from imagebuild.core.context import contexts
 from imagebuild.core.dockerfile import build_args, dockerfile
 from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
@@ -99,6 +100,7 @@ def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: Run, built_before: So
     return sum(
         (
             dockerfile(spec),
+            contexts(spec),
             build_args(spec),
             output(spec, run),
             cache(build, spec),

@@ -9,7 +9,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,9 +21,9 @@ from imagebuild.runner.process import say
 from imagebuild.runner.source import Place, Source
 from imagebuild.runner.unpack import unpack
 
-__all__ = ["fetch_archive"]
+__all__ = ["SILENT_SECONDS", "fetch_archive", "save"]
 
-_SILENT_SECONDS = 60.0
+SILENT_SECONDS = 60.0
 _BLOCK = 1 << 20
 _UNAUTHORIZED = {401, 403, 404, 410}
 """Servers hide from strangers what they have."""
@@ -49,8 +49,8 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
     context = ssl.create_default_context(cafile=place.env.get("SSL_CERT_FILE"))
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Redirects())
     try:
-        with opener.open(request, timeout=_SILENT_SECONDS) as answer, file.open("wb") as kept:
-            return _save(answer, kept, place)
+        with opener.open(request, timeout=SILENT_SECONDS) as answer, file.open("wb") as kept:
+            return save(answer, kept, place.check)
     except urllib.error.HTTPError as error:
         reason = Reason.SOURCE_UNAUTHORIZED if error.code in _UNAUTHORIZED else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: the server answers {error.code} {error.reason}") from error
@@ -60,10 +60,11 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
         raise Problem(reason, f"{source.url}: {cause}") from error
 
 
-def _save(answer: Any, kept: IO[bytes], place: Place) -> str:
+def save(answer: Any, kept: IO[bytes], check: Callable[[], None]) -> str:
+    """Block by block; the digest of the whole."""
     sha, size, wanted = hashlib.sha256(), 0, answer.headers.get("Content-Length")
     while block := answer.read(_BLOCK):
-        place.check()
+        check()
         sha.update(block)
         size += _write(kept, block)
     if wanted is not None and size != int(wanted):

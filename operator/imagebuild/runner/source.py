@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Place", "Source"]
+from imagebuild.contract.reasons import Reason
+from imagebuild.runner.problem import Problem
+
+__all__ = ["Place", "Source", "inside"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +36,13 @@ class Source:
     """The default branch of the remote, where it was asked for."""
     content: str = ""
     """A digest of what was fetched, where no commit says what it is."""
+
+
+def inside(directory: Path, path: str, named_in: str) -> Path:
+    """A directory of what was fetched. A link that leads out of the source is no way out of it."""
+    wanted = (directory / path).resolve()
+    if not wanted.is_relative_to(directory.resolve()):
+        raise Problem(Reason.FILE_NOT_FOUND, f"{named_in} {path} leads out of the source")
+    if not wanted.is_dir():
+        raise Problem(Reason.FILE_NOT_FOUND, f"{named_in} {path} is not a directory of the source")
+    return wanted
