@@ -137,8 +137,10 @@ class Output:
 
     images: tuple[str, ...] = ()
     if_exists: IfExists = IfExists.OVERWRITE
+    retried: bool = False
+    """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""
     inputs: str = ""
-    """Hash of the build inputs. With the commit it makes the annotation by which Reuse knows an image again."""
+    """Hash of the build inputs. With the commit it makes the annotation by which an image is known again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, built_before) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec = _pod_spec(parts, box, spec, config)
     return {
@@ -96,13 +96,15 @@ def pod(
     }
 
 
-def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: Run, built_before: SourceStatus | None = None) -> Part:
+def parts_of(
+    build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, built_before: SourceStatus | None = None
+) -> Part:
     return sum(
         (
             dockerfile(spec),
             contexts(spec),
             build_args(spec),
-            output(spec, run),
+            output(spec, run, retried=attempt > 1),
             cache(build, spec),
             registry_secrets(spec),
             _pod_info(),

@@ -53,10 +53,9 @@ def _filled(image: str, commit: str | None, branch: str | None) -> str:
 
 
 def made_from(plan: Plan, fetched: str) -> str:
-    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it.
-    `fetched`: the commits, or digests of what was fetched.
-    """
-    if plan.output.if_exists is not IfExists.REUSE or not plan.output.inputs:
+    """What an image is made from, as one word for its annotation; empty where nobody looks for it. `fetched`: the
+    commits, or digests of what was fetched."""
+    if plan.output.if_exists is IfExists.OVERWRITE or not plan.output.inputs:
         return ""
     return hashlib.sha256(f"{plan.output.inputs}\0{fetched}".encode()).hexdigest()
 

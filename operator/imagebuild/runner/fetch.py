@@ -40,7 +40,7 @@ class Fetch:
         if plan.volume is not None:
             directory = Path(plan.volume.path)
             # only who looks for an image made from the same has a use for it
-            content = _digest(directory) if plan.output.if_exists is IfExists.REUSE else ""
+            content = "" if plan.output.if_exists is IfExists.OVERWRITE else _digest(directory)
             return Source(directory=directory, branch="default", base="default", content=content)
         directory = self._new("source").directory
         if plan.directory is not None:

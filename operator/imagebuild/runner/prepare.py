@@ -86,15 +86,15 @@ class Preparation(threading.Thread):
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        policy, cache = self._plan.output.if_exists, self._plan.cache
-        if policy is IfExists.OVERWRITE and cache is None:
+        output, cache = self._plan.output, self._plan.cache
+        if output.if_exists is IfExists.OVERWRITE and cache is None:
             return
         # half of what the runner takes to import, and not needed before the daemon is on its way
         from imagebuild.runner import existing, registry  # noqa: PLC0415
 
         settings = {entry.host: entry for entry in self._plan.registries}
         registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
-        self.there = existing.look(policy, self.images, self.made_from, registries)
+        self.there = existing.look(output, self.images, self.made_from, registries)
         if cache is not None and self.there is None:
             self.cache = self._look_for_cache(cache, registries)
 
