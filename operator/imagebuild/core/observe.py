@@ -169,8 +169,13 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
         return (Reason.PROFILE_MISSING if "seccomp" in message else Reason.CONTAINER_NOT_STARTED), message
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Reason.UNSCHEDULABLE, condition.get("message", "")
+            return _unscheduled(condition.get("message", ""))
     return Reason.STARTING, ""
+
+
+def _unscheduled(message: str) -> tuple[Reason, str]:
+    missing = "persistentvolumeclaim" in message and "not found" in message
+    return (Reason.CLAIM_MISSING if missing else Reason.UNSCHEDULABLE), message
 
 
 def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:

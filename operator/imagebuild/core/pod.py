@@ -16,6 +16,7 @@ from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
+from imagebuild.core.context import contexts
 from imagebuild.core.dockerfile import build_args, dockerfile
 from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
@@ -108,6 +109,7 @@ def parts_of(
     return sum(
         (
             dockerfile(spec),
+            contexts(spec),
             build_args(spec),
             output(spec, run, retried=attempt > 1),
             cache(build, spec),
