@@ -128,7 +128,7 @@ _COLUMN = "Build input: a change starts a new run."
 
 
 def _rebuilds(path: str) -> str:
-    first, _, rest = path.partition(".")
+    first, _, rest = path.replace("[]", "").partition(".")
     return "yes" if first in INPUTS and rest not in NEUTRAL.get(first, ()) else "no"
 
 

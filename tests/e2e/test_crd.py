@@ -48,6 +48,10 @@ GOOD = {
     "nothing kept": {"output": {"discard": True}},
     "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
     "a span of several units": spec(timeouts={"build": "1h30m"}),
+    "secrets and keys": spec(
+        secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
+        ssh=[{"id": "default", "secretRef": {"name": "a"}}],
+    ),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
@@ -90,6 +94,19 @@ BAD = {
         "must be registry/repository, without tag and digest",
     ),
     "an argument's name with a space": (spec(args={"A B": "c"}), "a name of an argument has letters, digits and '_'"),
+    "a secret's id with a comma": (
+        spec(secrets=[{"id": "a,src=/etc/passwd", "secretKeyRef": {"name": "a", "key": "b"}}]),
+        "an id has letters, digits, '_', '.', ':' and '-'",
+    ),
+    "a secret's key that is a path": (
+        spec(secrets=[{"id": "a", "secretKeyRef": {"name": "a", "key": "../b"}}]),
+        "must be a key of a Secret",
+    ),
+    "two secrets of one id": (
+        spec(secrets=[{"id": "a", "secretKeyRef": {"name": "a", "key": key}} for key in "bc"]),
+        'spec.secrets[1]: Duplicate value: {"id":"a"}',
+    ),
+    "a key without a Secret": (spec(ssh=[{"id": "default"}]), "spec.ssh[0].secretRef: Required value"),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),

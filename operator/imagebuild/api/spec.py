@@ -1,6 +1,6 @@
 """`ImageBuild.spec`: what a user asks for.
 
-`source`, `dockerfile`, `args` and `output` are the build inputs: a change of them starts a new run. Every other field
+`INPUTS` are the build inputs: a change of them starts a new run. Every other field
 applies to the next attempt and never rebuilds (core/run.py). No field has a default in the schema, so that what is in
 git and what is in the cluster stay equal; the defaults are in the descriptions and in core/.
 """
@@ -14,20 +14,16 @@ from pydantic import Field
 
 from imagebuild.api.cache import Cache
 from imagebuild.api.dockerfile import Dockerfile
-from imagebuild.api.model import Duration, Model, ObjectName, rules, text
+from imagebuild.api.model import Duration, Model, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
+from imagebuild.api.secret import BuildSecret, SecretReference, SSHKey, by_id
 from imagebuild.api.source import Source
 
-INPUTS = ("source", "dockerfile", "args", "output")
+INPUTS = ("source", "dockerfile", "args", "secrets", "ssh", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
-
-
-class SecretReference(Model):
-    name: ObjectName
-    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class Timeouts(Model):
@@ -82,6 +78,12 @@ class ImageBuildSpec(Model):
         ),
     ] = None
     """Build arguments, passed on byte for byte. Build input: a change starts a new run."""
+    secrets: Annotated[tuple[BuildSecret, ...] | None, by_id(32)] = None
+    """Values that RUN --mount=type=secret reads and no image keeps. Another content of the Secrets rebuilds nothing.
+    Build input: a change starts a new run."""
+    ssh: Annotated[tuple[SSHKey, ...] | None, by_id(16)] = None
+    """Private keys for RUN --mount=type=ssh. Another content of the Secrets rebuilds nothing.
+    Build input: a change starts a new run."""
     output: Output
     """Build input: a change starts a new run."""
     cache: Cache | None = None

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "PlanTooLargeError",
     "Registry",
+    "SecretKey",
     "dump",
     "parse",
 ]
@@ -134,6 +135,17 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKey:
+    """A value of a Secret, mounted as a file that is missing while the Secret or the key does not exist."""
+
+    name: str
+    key: str
+    path: str
+    ssh: bool = False
+    """It is to be a private key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
     directory: Mount | None = None
@@ -146,6 +158,8 @@ class Plan:
     output: Output = Output()
     cache: BranchCache | None = None
     registry_secrets: tuple[Mount, ...] = ()
+    secret_keys: tuple[SecretKey, ...] = ()
+    """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    SECRET_INVALID = "SecretInvalid"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
@@ -176,6 +177,11 @@ TABLE: dict[Reason, Row] = {
         "The git server wants credentials, or has no such repository.",
         "Check the URL in source.git.url; private repositories are not supported yet.",
     ),
+    Reason.SECRET_INVALID: Row(
+        Fault.CONFIGURATION,
+        "A Secret does not hold what the build needs of it.",
+        "Correct the Secret named in the message, then ask for a rebuild.",
+    ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
@@ -199,7 +205,9 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.RETRYING: Row(Fault.WAITING, "The last attempt met a fault of the infrastructure; the next one follows."),
     Reason.SECRET_MISSING: Row(
-        Fault.WAITING, "A Secret named in registrySecrets does not exist yet.", "Create it; the build then goes on."
+        Fault.WAITING,
+        "A Secret that the spec names, or the key in it, does not exist yet.",
+        "Create it; the build then goes on.",
     ),
     Reason.CONFIG_MAP_MISSING: Row(
         Fault.WAITING,

@@ -21,6 +21,7 @@ class PlanFields(TypedDict, total=False):
     output: plan.Output
     cache: plan.BranchCache
     registry_secrets: tuple[plan.Mount, ...]
+    secret_keys: tuple[plan.SecretKey, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
+from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
@@ -105,6 +106,7 @@ def parts_of(
             output(spec, run, retried=attempt > 1),
             cache(build, spec),
             registry_secrets(spec),
+            build_secrets(spec),
             _pod_info(),
         ),
         source(spec, built_before),

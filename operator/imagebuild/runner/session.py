@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import credentials, process
+from imagebuild.runner import buildsecrets, credentials, process
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs
 from imagebuild.runner.daemon import Daemon
@@ -30,6 +30,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     began = time.monotonic()
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
+    buildsecrets.check(plan.secret_keys)
     logins = credentials.merge(plan.registry_secrets)
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
