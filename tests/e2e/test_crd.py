@@ -48,6 +48,14 @@ GOOD = {
     "nothing kept": {"output": {"discard": True}},
     "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
     "a span of several units": spec(timeouts={"build": "1h30m"}),
+    "an image with labels, annotations and a level": {
+        "output": {
+            **IMAGES,
+            "labels": {"Team": "a\n,b", "org.example/x": ""},
+            "annotations": {"org.opencontainers.image.title": '$(X) "ü"'},
+            "compression": {"type": "Zstd", "level": 19},
+        }
+    },
     "secrets and keys": spec(
         secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
         ssh=[{"id": "default", "secretRef": {"name": "a"}}],
@@ -107,6 +115,26 @@ BAD = {
         'spec.secrets[1]: Duplicate value: {"id":"a"}',
     ),
     "a key without a Secret": (spec(ssh=[{"id": "default"}]), "spec.ssh[0].secretRef: Required value"),
+    "a label with a sign that would end its name": (
+        {"output": {**IMAGES, "labels": {"a=b": "c"}}},
+        "a name of a label has letters, digits",
+    ),
+    "an annotation in capitals": (
+        {"output": {**IMAGES, "annotations": {"Title": "c"}}},
+        "a name of an annotation has lower-case letters",
+    ),
+    "an annotation of ours": (
+        {"output": {**IMAGES, "annotations": {"imagebuild.dev/inputs": "c"}}},
+        "no imagebuild.dev/",
+    ),
+    "a level that gzip does not have": (
+        {"output": {**IMAGES, "compression": {"type": "Gzip", "level": 10}}},
+        "level is 0 to 9, of Zstd 0 to 22",
+    ),
+    "a level of nothing": (
+        {"output": {**IMAGES, "compression": {"type": "Uncompressed", "level": 1}}},
+        "Uncompressed has none",
+    ),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),

@@ -37,6 +37,29 @@ def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfEx
     assert [output(spec, RUN, retried=again).plan["output"].retried for again in (False, True)] == [False, True]
 
 
+def test_labels_are_the_frontends_and_all_else_the_exporters() -> None:
+    written = {
+        "images": ["r.io/a:1"],
+        "labels": {"b": 'x,"y"\n', "Team": "= $(X)"},
+        "annotations": {"org.example.b": "a,b", "org.example.a": ""},
+        "compression": {"type": "Estargz", "level": 3},
+    }
+    part = output(ImageBuildSpec.model_validate({"output": written}), RUN)
+    assert part.args == ("--opt", "label:Team== $(X)", "--opt", 'label:b=x,"y"\n')
+    assert part.plan["output"].attributes == (
+        "compression=estargz",
+        "compression-level=3",
+        "annotation.org.example.a=",
+        "annotation.org.example.b=a,b",
+    )
+
+
+def test_what_is_not_kept_has_its_labels_all_the_same() -> None:
+    """Else a build that was tried with discard would not be the one that is pushed later."""
+    part = output(ImageBuildSpec.model_validate({"output": {"discard": True, "labels": {"a": "b"}}}), RUN)
+    assert (part.args, part.plan["output"]) == (("--opt", "label:a=b"), plan.Output())
+
+
 @pytest.mark.parametrize(
     ("image", "wanted"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -28,6 +29,37 @@ ImageRef = Annotated[
 ]
 
 
+_NO_SPACE = "self.all(key, key.matches('^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,254}$'))"
+_LOWER_CASE = "self.all(key, key.matches('^[a-z0-9][a-z0-9._/-]{0,254}$') && !key.startsWith('imagebuild.dev/'))"
+Text = Annotated[str, Field(max_length=4096)]
+
+
+class CompressionType(StrEnum):
+    GZIP = "Gzip"
+    ZSTD = "Zstd"
+    ESTARGZ = "Estargz"
+    UNCOMPRESSED = "Uncompressed"
+
+
+class Compression(Model):
+    """Of the layers that the build makes. Those of the images it starts from stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.level) || (self.type != 'Uncompressed' && (self.type == 'Zstd' || self.level <= 9))",
+                "level is 0 to 9, of Zstd 0 to 22, and Uncompressed has none",
+            )
+        )
+    )
+
+    type: CompressionType
+    """Gzip every registry and runtime reads. Zstd is several times faster. Estargz is gzip that runtimes with a
+    snapshotter for it need not pull as a whole."""
+    level: Annotated[int | None, Field(ge=0, le=22)] = None
+    """Higher is smaller and slower. Default: BuildKit's."""
+
+
 class Output(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -45,3 +77,26 @@ class Output(Model):
     if_exists: IfExists | None = None
     """What to do where the images exist already. Overwrite (the default): build and push. Reuse: build nothing if all
     of them were built from the same inputs and commit. Fail: build nothing, and fail, if one of them exists."""
+    labels: Annotated[
+        dict[str, Text] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=rules((_NO_SPACE, "a name of a label has letters, digits, '.', '_', '/' and '-'")),
+        ),
+    ] = None
+    """Of the image's configuration, over those of the Dockerfile, byte for byte."""
+    annotations: Annotated[
+        dict[str, Text] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=rules(
+                (
+                    _LOWER_CASE,
+                    "a name of an annotation has lower-case letters, digits, '.', '_', '/' and '-', no imagebuild.dev/",
+                )
+            ),
+        ),
+    ] = None
+    """Of the image's manifest, and of its index where it has one, byte for byte."""
+    compression: Compression | None = None
+    """Of the layers that the build makes. Default: gzip, but for layers that come from a cache, which are zstd."""
