@@ -18,7 +18,7 @@ VALUES = {
     "SHELL": "; exit 1 # && false | ! * ? ~ [a] <x >y",
     "LONG": "0123456789" * 10_240,
     "EMPTY": "",
-    "CONTROL": "\x01\x1b[31m\x7f",
+    "CONTROL": "\x01\x1b[31m",  # kubectl's server-side apply takes no \x7f
 }
 
 

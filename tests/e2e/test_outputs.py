@@ -9,10 +9,19 @@ import pytest
 
 from e2e.story import Story
 from testbed import registry
+from testbed.deploy import scanner
 
 pytestmark = pytest.mark.cluster
 
 ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
+SCANNER = """\
+FROM busybox:1.37
+ENTRYPOINT ["sh", "-c", "cd $BUILDKIT_SCAN_SOURCE && \\
+    printf '{\\"spdxVersion\\": \\"SPDX-2.3\\", \\"files\\": [{\\"fileName\\": \\"%s\\"}]}' \"$(ls made-here)\" \\
+    > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"]
+"""
+"""Keeps the protocol of BuildKit's SBOM scanners, and knows one file."""
+TOKEN = "words-that-no-attestation-may-have"
 KINDS = {"Gzip": "tar+gzip", "Zstd": "tar+zstd", "Estargz": "tar+gzip", "Uncompressed": "tar"}
 
 
@@ -65,3 +74,50 @@ def test_layers_are_packed_as_asked_also_where_they_come_from_the_cache(story: S
         assert [layer["mediaType"] for layer in own] == [f"application/vnd.oci.image.layer.v1.{KINDS[kind]}"] * 2
         estargz = [any("estargz" in key for key in layer.get("annotations", {})) for layer in own]
         assert estargz == [kind == "Estargz"] * 2
+
+
+def statements(story: Story, image: str, index: dict[str, Any]) -> dict[str, bytes]:
+    """What lies beside the image in its index, by its type."""
+    found = {}
+    repository = image.rpartition(":")[0]
+    for part in index["manifests"]:
+        if "vnd.docker.reference.type" in part.get("annotations", {}):
+            for layer in manifest(story, f"{repository}@{part['digest']}")["layers"]:
+                content = registry.blob(story.place, image, layer["digest"])
+                found[layer["annotations"]["in-toto.io/predicate-type"]] = content
+    return found
+
+
+def test_provenance_and_sbom_lie_beside_the_image_without_any_secret_and_reuse_still_knows_it(story: Story) -> None:
+    story.apply(story.inline(SCANNER, output={"images": [scanner(story.place)]}), name="scanner")
+    story.succeeds("scanner")
+    story.kubectl.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "values"}, "stringData": {"token": TOKEN}}
+    )
+    dockerfile = "FROM busybox:1.37\nRUN --mount=type=secret,id=token test -s /run/secrets/token && touch /made-here\n"
+    output = {
+        "images": [story.image()],
+        "provenance": "Max",
+        "sbom": True,
+        "annotations": {"org.example.a": "b"},
+        "ifExists": "Reuse",
+    }
+    secrets = [{"id": "token", "secretKeyRef": {"name": "values", "key": "token"}}]
+    spec = story.inline(dockerfile, output=output, secrets=secrets)
+    story.apply(spec)
+    status = story.succeeds()
+    found = registry.manifest(story.place, story.image())
+    assert found is not None
+    digest, index = found
+    assert (digest, index["mediaType"]) == (status["output"]["digest"], "application/vnd.oci.image.index.v1+json")
+    assert index["annotations"] == {"org.example.a": "b"}
+    documents = statements(story, story.image(), index)
+    assert documents.keys() == {"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}
+    assert b"made-here" in documents["https://spdx.dev/Document"]
+    provenance = documents["https://slsa.dev/provenance/v1"].replace(b" ", b"")
+    assert b'"id":"token"' in provenance, "the id of the secret, and no more"
+    assert [kind for kind, content in documents.items() if TOKEN.encode() in content] == []
+    story.kubectl("delete", "imagebuild", "app")
+    story.apply(spec)
+    again = story.succeeds()
+    assert (again["reason"], again["output"]["digest"]) == ("AlreadyBuilt", digest)

@@ -54,6 +54,18 @@ def test_labels_are_the_frontends_and_all_else_the_exporters() -> None:
     )
 
 
+def test_an_annotation_of_an_image_with_attestations_is_on_its_index_too() -> None:
+    written = {"images": ["r.io/a:1"], "annotations": {"a": "b"}}
+    for more, wanted in (
+        ({}, ("annotation.a=b",)),
+        ({"provenance": "None", "sbom": False}, ("annotation.a=b",)),
+        ({"provenance": "Min"}, ("annotation.a=b", "annotation-index.a=b")),
+        ({"sbom": True}, ("annotation.a=b", "annotation-index.a=b")),
+    ):
+        part = output(ImageBuildSpec.model_validate({"output": {**written, **more}}), RUN)
+        assert part.plan["output"].attributes == wanted
+
+
 def test_what_is_not_kept_has_its_labels_all_the_same() -> None:
     """Else a build that was tried with discard would not be the one that is pushed later."""
     part = output(ImageBuildSpec.model_validate({"output": {"discard": True, "labels": {"a": "b"}}}), RUN)

@@ -109,6 +109,9 @@ class OperatorConfig(ConfigModel):
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    sbom_scanner: str | None = None
+    """The image that makes the document for output.sbom, such as docker/buildkit-syft-scanner:stable-1. Any that keeps
+    BuildKit's protocol for it. Default: none, and output.sbom is refused."""
     limits: Limits = Limits()
     """How many builds run at once; the others wait for their turn, fairly between namespaces."""
     pod: PodDefaults = PodDefaults()

@@ -60,6 +60,12 @@ class Compression(Model):
     """Higher is smaller and slower. Default: BuildKit's."""
 
 
+class Provenance(StrEnum):
+    NONE = "None"
+    MIN = "Min"
+    MAX = "Max"
+
+
 class Output(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -100,3 +106,8 @@ class Output(Model):
     """Of the image's manifest, and of its index where it has one, byte for byte."""
     compression: Compression | None = None
     """Of the layers that the build makes. Default: gzip, but for layers that come from a cache, which are zstd."""
+    provenance: Provenance | None = None
+    """How the image was made, as an attestation beside it. Min: which sources and parameters. Max: each step, too, and
+    the Dockerfile. Neither holds a secret, both hold the args. Default: None."""
+    sbom: bool | None = None
+    """What is in the image, as an attestation beside it. The administrator chooses the scanner (sbomScanner)."""

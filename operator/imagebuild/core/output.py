@@ -8,6 +8,7 @@ from imagebuild.api.output import Output
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run
 from imagebuild.contract import plan
+from imagebuild.core.attestations import attested
 from imagebuild.core.part import Part, PlanFields
 
 
@@ -40,6 +41,8 @@ def _attributes(wanted: Output) -> Iterator[str]:
             yield f"compression-level={wanted.compression.level}"
     for key, value in sorted((wanted.annotations or {}).items()):
         yield f"annotation.{key}={value}"
+        if attested(wanted):
+            yield f"annotation-index.{key}={value}"
 
 
 def repository(image: str) -> str:

@@ -14,6 +14,7 @@ from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
+from imagebuild.core.attestations import attestations
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
 from imagebuild.core.dockerfile import build_args, dockerfile
@@ -56,7 +57,7 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, attempt, built_before) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec = _pod_spec(parts, box, spec, config)
     return {
