@@ -56,6 +56,9 @@ GOOD = {
             "compression": {"type": "Zstd", "level": 19},
         }
     },
+    "the time of the commit": {"source": {"git": GIT}, "output": {**IMAGES, "sourceDateEpoch": "Commit"}},
+    "a time as a number": {"output": {**IMAGES, "sourceDateEpoch": 0}},
+    "a time as text": {"output": {**IMAGES, "sourceDateEpoch": "1767225600"}},
     "secrets and keys": spec(
         secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
         ssh=[{"id": "default", "secretRef": {"name": "a"}}],
@@ -134,6 +137,15 @@ BAD = {
     "a level of nothing": (
         {"output": {**IMAGES, "compression": {"type": "Uncompressed", "level": 1}}},
         "Uncompressed has none",
+    ),
+    "a time that is none": (
+        {"output": {**IMAGES, "sourceDateEpoch": "yesterday"}},
+        "must be Commit, or the seconds since 1970",
+    ),
+    "a time before 1970": ({"output": {**IMAGES, "sourceDateEpoch": -1}}, "must be Commit, or the seconds since 1970"),
+    "the time of a commit that there is not": (
+        spec(output={**IMAGES, "sourceDateEpoch": "Commit"}, source={"configMap": {"name": "a"}}),
+        "output.sourceDateEpoch: Commit needs a source from git",
     ),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from e2e.conftest import Repository
 from e2e.story import Story
 from testbed import registry
 from testbed.deploy import scanner
@@ -74,6 +76,29 @@ def test_layers_are_packed_as_asked_also_where_they_come_from_the_cache(story: S
         assert [layer["mediaType"] for layer in own] == [f"application/vnd.oci.image.layer.v1.{KINDS[kind]}"] * 2
         estargz = [any("estargz" in key for key in layer.get("annotations", {})) for layer in own]
         assert estargz == [kind == "Estargz"] * 2
+
+
+SAME = "FROM busybox:1.37\nRUN mkdir /made && touch /made/here\nCOPY Dockerfile /\n"
+
+
+def test_builds_of_a_commit_with_its_time_have_one_digest_and_others_have_not(
+    story: Story, repository: Repository
+) -> None:
+    commit = repository.commit({"Dockerfile": SAME})
+    alone = {"branch": {"import": "None", "export": "Never"}}
+
+    def build(name: str, **output: str) -> str:
+        source = {"git": {"url": repository.url, "branch": "main", "commit": commit}}
+        story.apply({"source": source, "cache": alone, "output": {"images": [story.image(name)], **output}}, name=name)
+        status = story.succeeds(name)
+        assert status["cache"]["cached"] == 0
+        return str(status["output"]["digest"])
+
+    assert build("one", sourceDateEpoch="Commit") == build("two", sourceDateEpoch="Commit")
+    assert build("three") != build("four"), "each has the time at which it was made"
+    content = registry.blob(story.place, story.image("one"), manifest(story, story.image("one"))["config"]["digest"])
+    created = datetime.fromisoformat(json.loads(content)["created"])
+    assert created.timestamp() == repository.time(commit)
 
 
 def statements(story: Story, image: str, index: dict[str, Any]) -> dict[str, bytes]:

@@ -66,6 +66,24 @@ def test_an_annotation_of_an_image_with_attestations_is_on_its_index_too() -> No
         assert part.plan["output"].attributes == wanted
 
 
+@pytest.mark.parametrize(
+    ("written", "args", "of_commit"),
+    [
+        pytest.param(0, ("--opt", "build-arg:SOURCE_DATE_EPOCH=0"), False, id="a number"),
+        pytest.param("1767225600", ("--opt", "build-arg:SOURCE_DATE_EPOCH=1767225600"), False, id="one in quotes"),
+        pytest.param("Commit", (), True, id="of the commit, which the runner knows"),
+    ],
+)
+def test_a_time_for_all_that_the_image_holds_is_told_to_frontend_and_exporter(
+    written: int | str, args: tuple[str, ...], of_commit: bool
+) -> None:
+    spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "sourceDateEpoch": written}})
+    part = output(spec, RUN)
+    assert part.args == args
+    assert part.plan["output"].commit_time is of_commit
+    assert part.plan["output"].attributes == ("rewrite-timestamp=true",)
+
+
 def test_what_is_not_kept_has_its_labels_all_the_same() -> None:
     """Else a build that was tried with discard would not be the one that is pushed later."""
     part = output(ImageBuildSpec.model_validate({"output": {"discard": True, "labels": {"a": "b"}}}), RUN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from imagebuild.api.model import Model, rules, text
 from imagebuild.contract.plan import IfExists
@@ -60,6 +60,25 @@ class Compression(Model):
     """Higher is smaller and slower. Default: BuildKit's."""
 
 
+COMMIT = "Commit"
+Epoch = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    Field(
+        max_length=10,
+        json_schema_extra={
+            "x-kubernetes-int-or-string": True,
+            **rules(
+                (
+                    "string(self).matches('^(Commit|[0-9]{1,10})$')",
+                    "must be Commit, or the seconds since 1970 as a whole number",
+                )
+            ),
+        },
+    ),
+]
+
+
 class Provenance(StrEnum):
     NONE = "None"
     MIN = "Min"
@@ -111,3 +130,6 @@ class Output(Model):
     the Dockerfile. Neither holds a secret, both hold the args. Default: None."""
     sbom: bool | None = None
     """What is in the image, as an attestation beside it. The administrator chooses the scanner (sbomScanner)."""
+    source_date_epoch: Epoch | None = None
+    """The time of all that the image holds, instead of when it was made: Commit, the time of the commit that is built,
+    or seconds since 1970. Steps have it as SOURCE_DATE_EPOCH. What is built the same then has the same digest."""

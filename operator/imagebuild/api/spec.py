@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from imagebuild.api.cache import Cache
 from imagebuild.api.dockerfile import Dockerfile
@@ -24,6 +24,12 @@ INPUTS = ("source", "dockerfile", "args", "secrets", "ssh", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
+
+
+_COMMIT_NEEDS_GIT = (
+    "!has(self.output.sourceDateEpoch) || string(self.output.sourceDateEpoch) != 'Commit'"
+    " || (has(self.source) && has(self.source.git))"
+)
 
 
 class Timeouts(Model):
@@ -61,6 +67,15 @@ class Concurrency(Model):
 
 
 class ImageBuildSpec(Model):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                _COMMIT_NEEDS_GIT,
+                "output.sourceDateEpoch: Commit needs a source from git",
+            )
+        )
+    )
+
     source: Source | None = None
     """Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebuild.api.output import Output
+from imagebuild.api.output import COMMIT, Output
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run
 from imagebuild.contract import plan
@@ -14,23 +14,29 @@ from imagebuild.core.part import Part, PlanFields
 
 def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     """Fills {run}; the other placeholders are for the runner, who knows the commit."""
-    labels = tuple(word for pair in sorted((spec.output.labels or {}).items()) for word in ("--opt", _label(*pair)))
+    args = tuple(word for opt in _options(spec.output) for word in ("--opt", opt))
     images = tuple(image.replace("{run}", str(run.number)) for image in spec.output.images or ())
     if not images:
-        return Part(plan=PlanFields(output=plan.Output()), args=labels)
+        nothing = plan.Output(commit_time=spec.output.source_date_epoch == COMMIT)
+        return Part(plan=PlanFields(output=nothing), args=args)
     if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
     wanted = plan.Output(
         images=images,
         attributes=tuple(_attributes(spec.output)),
+        commit_time=spec.output.source_date_epoch == COMMIT,
         if_exists=if_exists,
         inputs=run.inputs_hash,
         retried=retried,
     )
-    return Part(plan=PlanFields(output=wanted), args=labels)
+    return Part(plan=PlanFields(output=wanted), args=args)
 
 
-def _label(key: str, value: str) -> str:
-    return f"label:{key}={value}"
+def _options(wanted: Output) -> Iterator[str]:
+    """Of BuildKit's Dockerfile frontend."""
+    for key, value in sorted((wanted.labels or {}).items()):
+        yield f"label:{key}={value}"
+    if wanted.source_date_epoch not in (None, COMMIT):
+        yield f"build-arg:SOURCE_DATE_EPOCH={wanted.source_date_epoch}"
 
 
 def _attributes(wanted: Output) -> Iterator[str]:
@@ -39,6 +45,8 @@ def _attributes(wanted: Output) -> Iterator[str]:
         yield f"compression={wanted.compression.type.lower()}"
         if wanted.compression.level is not None:
             yield f"compression-level={wanted.compression.level}"
+    if wanted.source_date_epoch is not None:
+        yield "rewrite-timestamp=true"
     for key, value in sorted((wanted.annotations or {}).items()):
         yield f"annotation.{key}={value}"
         if attested(wanted):

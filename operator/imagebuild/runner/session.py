@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import buildsecrets, credentials, process
+from imagebuild.runner import buildsecrets, credentials, epoch, process
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs
 from imagebuild.runner.daemon import Daemon
@@ -75,7 +75,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
     context = _inside(source.directory, plan.path)
     directory, filename = _dockerfile(plan, work, context)
     return Build(
-        plan=plan,
+        plan=epoch.with_commit_time(plan, source.commit, work / "git", env),
         inputs=Inputs(
             address=address,
             context=context,
