@@ -16,7 +16,8 @@ from typing import Any
 
 __all__ = ["Trace", "Vertex"]
 
-_STEP = re.compile(r"^\[(?:[^\]]+ )?\d+/\d+\] (?!FROM )")
+_STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (?!FROM )")
+"""`[2/3] RUN …`, `[stage 2/3] RUN …`, and `[ 2/12] RUN …`: the numbers are as wide as the last one."""
 _PUSHED = re.compile(r"^pushing manifest for (\S+)@(sha256:[0-9a-f]{64})$")
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]")
 _LOG_LINES = 30
