@@ -59,6 +59,7 @@ GOOD = {
     "the time of the commit": {"source": {"git": GIT}, "output": {**IMAGES, "sourceDateEpoch": "Commit"}},
     "a time as a number": {"output": {**IMAGES, "sourceDateEpoch": 0}},
     "a time as text": {"output": {**IMAGES, "sourceDateEpoch": "1767225600"}},
+    "a platform with a variant": spec(platforms=["linux/arm/v7"]),
     "secrets and keys": spec(
         secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
         ssh=[{"id": "default", "secretRef": {"name": "a"}}],
@@ -147,6 +148,12 @@ BAD = {
         spec(output={**IMAGES, "sourceDateEpoch": "Commit"}, source={"configMap": {"name": "a"}}),
         "output.sourceDateEpoch: Commit needs a source from git",
     ),
+    "two platforms": (
+        spec(platforms=["linux/amd64", "linux/arm64"]),
+        "give one platform: a build runs on one node, and several are not built yet",
+    ),
+    "a platform without a system": (spec(platforms=["arm64"]), "must be linux/architecture, such as linux/arm64"),
+    "a platform with more in it": (spec(platforms=["linux/amd64,linux/arm64"]), "must be linux/architecture"),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.cluster
 ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
 SCANNER = """\
 FROM busybox:1.37
-ENTRYPOINT ["sh", "-c", "cd $BUILDKIT_SCAN_SOURCE && \\
-    printf '{\\"spdxVersion\\": \\"SPDX-2.3\\", \\"files\\": [{\\"fileName\\": \\"%s\\"}]}' \"$(ls made-here)\" \\
-    > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"]
+ENTRYPOINT cd $BUILDKIT_SCAN_SOURCE \\
+    && printf '{"spdxVersion": "SPDX-2.3", "files": [{"fileName": "%s"}]}' "$(ls made-here)" \\
+    > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json
 """
 """Keeps the protocol of BuildKit's SBOM scanners, and knows one file."""
 TOKEN = "words-that-no-attestation-may-have"
@@ -76,6 +76,35 @@ def test_layers_are_packed_as_asked_also_where_they_come_from_the_cache(story: S
         assert [layer["mediaType"] for layer in own] == [f"application/vnd.oci.image.layer.v1.{KINDS[kind]}"] * 2
         estargz = [any("estargz" in key for key in layer.get("annotations", {})) for layer in own]
         assert estargz == [kind == "Estargz"] * 2
+
+
+def architectures(story: Story) -> tuple[str, str]:
+    """That of the node, and another one."""
+    own = story.kubectl.items("nodes")[0]["status"]["nodeInfo"]["architecture"]
+    return own, "arm64" if own == "amd64" else "amd64"
+
+
+def test_a_platform_is_what_the_image_is_of(story: Story) -> None:
+    own, _ = architectures(story)
+    story.apply(story.inline(platforms=[f"linux/{own}"]))
+    assert story.succeeds()["output"]["platform"] == f"linux/{own}"
+
+
+def test_a_platform_that_no_node_has_is_waited_for(story: Story) -> None:
+    _, other = architectures(story)
+    story.apply(story.inline(platforms=[f"linux/{other}"]))
+    story.reaches(reason="Unschedulable")
+
+
+def test_an_image_that_turns_out_to_be_of_another_platform_fails_the_build(story: Story) -> None:
+    own, other = architectures(story)
+    dockerfile = f"FROM --platform=linux/{other} scratch\nCOPY Dockerfile /\n"
+    data = {"Dockerfile": dockerfile}
+    story.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "context"}, "data": data})
+    output = {"images": [story.image()]}
+    story.apply({"source": {"configMap": {"name": "context"}}, "platforms": [f"linux/{own}"], "output": output})
+    message = story.fails("PlatformMismatch")["message"]
+    assert f"the image is of linux/{other}, not of linux/{own}; it was pushed as {story.image()}" in message
 
 
 SAME = "FROM busybox:1.37\nRUN mkdir /made && touch /made/here\nCOPY Dockerfile /\n"

@@ -20,7 +20,7 @@ from imagebuild.api.pod import PodSettings
 from imagebuild.api.secret import BuildSecret, SecretReference, SSHKey, by_id
 from imagebuild.api.source import Source
 
-INPUTS = ("source", "dockerfile", "args", "secrets", "ssh", "output")
+INPUTS = ("source", "dockerfile", "args", "secrets", "ssh", "platforms", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
@@ -30,6 +30,12 @@ _COMMIT_NEEDS_GIT = (
     "!has(self.output.sourceDateEpoch) || string(self.output.sourceDateEpoch) != 'Commit'"
     " || (has(self.source) && has(self.source.git))"
 )
+
+
+Platform = Annotated[
+    str,
+    text(64, ("self.matches('^linux/[a-z0-9]+(/v[0-9]+)?$')", "must be linux/architecture, such as linux/arm64")),
+]
 
 
 class Timeouts(Model):
@@ -98,6 +104,18 @@ class ImageBuildSpec(Model):
     Build input: a change starts a new run."""
     ssh: Annotated[tuple[SSHKey, ...] | None, by_id(16)] = None
     """Private keys for RUN --mount=type=ssh. Another content of the Secrets rebuilds nothing.
+    Build input: a change starts a new run."""
+    platforms: Annotated[
+        tuple[Platform, ...] | None,
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra=rules(
+                ("self.size() == 1", "give one platform: a build runs on one node, and several are not built yet")
+            ),
+        ),
+    ] = None
+    """What the image is for, such as linux/arm64; the build runs on a node of it. Default: that of any node.
     Build input: a change starts a new run."""
     output: Output
     """Build input: a change starts a new run."""

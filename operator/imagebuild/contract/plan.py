@@ -162,6 +162,8 @@ class Plan:
     dockerfile: Dockerfile = Dockerfile()
     args: tuple[str, ...] = ()
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
+    platform: str | None = None
+    """That the image must be of: os/architecture[/variant]."""
     output: Output = Output()
     cache: BranchCache | None = None
     registry_secrets: tuple[Mount, ...] = ()

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     REVISION_NOT_FOUND = "RevisionNotFound"
     COMMIT_GONE = "CommitGone"
     SPEC_INVALID = "SpecInvalid"
+    PLATFORM_MISMATCH = "PlatformMismatch"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
     REGISTRY_DENIED = "RegistryDenied"
@@ -146,6 +147,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
+    ),
+    Reason.PLATFORM_MISMATCH: Row(
+        Fault.USER,
+        "The image is of another platform than spec.platforms asks for.",
+        "Leave out --platform in the FROM line of the last stage, or correct platforms.",
     ),
     Reason.REGISTRY_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,

@@ -28,7 +28,7 @@ def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | 
     asked = spec.output.compression
     return plan.BranchCache(
         repository=where,
-        scope=_scope(build, spec, given) + (asked.type if asked else ""),
+        scope=_scope(build, spec, given) + "".join([*(spec.platforms or ()), *([asked.type] if asked else [])]),
         base=given.base,
         compression=asked.type.lower() if asked else "zstd",
         imports=imports,

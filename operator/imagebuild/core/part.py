@@ -18,6 +18,7 @@ class PlanFields(TypedDict, total=False):
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile
+    platform: str
     output: plan.Output
     cache: plan.BranchCache
     registry_secrets: tuple[plan.Mount, ...]

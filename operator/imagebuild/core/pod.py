@@ -22,6 +22,7 @@ from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
+from imagebuild.core.platform import node_selector, platform
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
 
@@ -104,6 +105,7 @@ def parts_of(
         (
             dockerfile(spec),
             build_args(spec),
+            platform(spec),
             output(spec, run, retried=attempt > 1),
             cache(build, spec),
             registry_secrets(spec),
@@ -140,6 +142,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
 
 
 def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
+    selector = node_selector(spec)
     pull_secrets = [{"name": name} for name in config.pod.image_pull_secrets]
     return {
         "restartPolicy": "Never",
@@ -148,7 +151,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-        **({"nodeSelector": spec.pod.node_selector} if spec.pod and spec.pod.node_selector else {}),
+        **({"nodeSelector": selector} if selector else {}),
         **box.pod,
         "containers": [
             {

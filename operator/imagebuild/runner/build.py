@@ -72,6 +72,8 @@ class Build:
         digest = _digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
             platform = _platform(self.inputs.metadata)
+            if wrong := _mismatch(self.plan.platform, platform, self.images, digest):
+                return BuildResult(essentials=wrong, details=details)
             return BuildResult(
                 essentials=Essentials(reason=Reason.BUILT, digest=digest),
                 details=replace(details, images=self.images, platform=platform),
@@ -202,6 +204,19 @@ def _runc_errors(log: Path) -> tuple[str, ...]:
                 message = json.loads(line).get("msg")
                 found += [message] if isinstance(message, str) else []
     return tuple(found)
+
+
+def _mismatch(asked: str | None, made: str | None, images: tuple[str, ...], digest: str | None) -> Essentials | None:
+    """BuildKit goes by the FROM line where that names a platform, whatever was asked for, and pushes what comes of it.
+
+    Of an index, and of an image that is not kept, it says no platform.
+    """
+    if asked is None or made is None:
+        return None
+    if all(one == other for one, other in zip(asked.split("/"), made.split("/"), strict=False)):
+        return None
+    pushed = f"; it was pushed as {', '.join(images)}, {digest}" if digest else ""
+    return Essentials(reason=Reason.PLATFORM_MISMATCH, message=f"the image is of {made}, not of {asked}{pushed}")
 
 
 def _metadata(file: Path) -> dict[str, object]:
