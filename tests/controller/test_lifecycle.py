@@ -155,3 +155,17 @@ async def test_a_webhook_that_does_not_answer_is_told_after_a_while(stage: Stage
     status = await stage.reaches(reason="ClusterUnavailable")
     assert "policy.example.com" in status["message"]
     await stage.succeeds()
+
+
+async def test_a_queue_has_an_end_and_a_wait_too(stage: Stage) -> None:
+    stage.configure(limits={"runningPerNamespace": 1, "queuedPerNamespace": 1})
+    await stage.operator()
+    stage.apply("runs")
+    await stage.running(name="runs")
+    stage.apply("waits", {**make.SPEC, "timeouts": {"queue": "1s"}})
+    await stage.reaches("waits", reason="Queued")
+    stage.apply("too-many")
+    status = await stage.reaches("too-many", phase="Failed", reason="QueueFull")
+    assert "1 builds wait in the namespace team-a" in status["message"]
+    await stage.reaches("waits", phase="Failed", reason="QueueTimedOut")
+    assert stage.pods("waits") == stage.pods("too-many") == []

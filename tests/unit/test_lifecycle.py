@@ -287,6 +287,19 @@ def test_a_new_run_fetches_anew() -> None:
     assert asked.commit is None
 
 
+def test_while_the_next_attempt_is_waited_for_the_status_says_why_the_last_one_failed() -> None:
+    world = building()
+    world.becomes(make.broken(Reason.DAEMON_DIED, "buildkitd ended with exit code 2"))
+    world.settle(0)
+    failure = world.status.failure
+    assert told(world.status) == (PENDING, Reason.RETRYING)
+    assert failure is not None
+    assert (failure.reason, failure.message) == (Reason.DAEMON_DIED, "buildkitd ended with exit code 2")
+    world.settle(60)
+    assert told(world.status) == (PENDING, Reason.STARTING)
+    assert world.status.failure is None
+
+
 # --- a correction while the pod cannot start
 
 

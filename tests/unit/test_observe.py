@@ -49,6 +49,16 @@ def disrupted(reason: str) -> make.Document:
         pytest.param(make.killed("Evicted"), State.ENDED, Reason.EVICTED, id="evicted before it had started"),
         pytest.param(make.killed("DeadlineExceeded"), State.ENDED, Reason.TIMED_OUT, id="its time is over"),
         pytest.param(make.killed("NodeShutdown"), State.ENDED, Reason.NODE_LOST, id="its node is shut down"),
+        pytest.param(
+            {
+                "containerStatuses": [
+                    {"name": "build", "state": {"terminated": {"exitCode": 128, "reason": "StartError"}}}
+                ]
+            },
+            State.ENDED,
+            Reason.CONTAINER_NOT_STARTED,
+            id="the runtime cannot start it",
+        ),
         pytest.param(make.killed("Preempting"), State.ENDED, Reason.PREEMPTED, id="the kubelet made room"),
         pytest.param(
             disrupted("PreemptionByScheduler"), State.ENDED, Reason.PREEMPTED, id="the scheduler made room: a bare TERM"

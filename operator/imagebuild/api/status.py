@@ -235,7 +235,7 @@ class ImageBuildStatus(Model):
     cache: CacheStatus | None = None
     """What the cache was good for."""
     failure: FailureStatus | None = None
-    """Why the last run failed."""
+    """Why the run failed, or its last attempt, while it waits for the next one."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""
 

@@ -96,6 +96,8 @@ DONE = {Reason.BUILT, Reason.ALREADY_BUILT}
 """What a pod ends with that has done what it was asked for."""
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerError", "CreateContainerConfigError", "RunContainerError"}
+_NEVER_STARTED = {"StartError", "ContainerCannotRun"}
+"""The runtime made the container, and could not start its first process."""
 _MESSAGE_MAX = 500
 
 
@@ -165,7 +167,7 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
 
 
 def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
-    result = parse(terminated.get("message") or "")
+    result = parse(terminated.get("message") or "")  # what the runtime says of a failed start stands there, too
     reason, message = _cause(status, terminated, result)
     heard = result is not None and result.essentials.reason is Reason.STOPPED
     if stop in _STOPS and reason is not Reason.BUILT and (heard or reason is Reason.TIMED_OUT):
@@ -185,16 +187,26 @@ def _cause(status: Document, terminated: Document, result: BuildResult | None) -
     said = result.essentials if result else None
     if said is not None and (said.digest is not None or said.reason in DONE):
         return (said.reason if said.reason in DONE else Reason.BUILT), said.message
+    if (told := _told_by_the_kubelet(status, terminated)) is not None:
+        return told
+    return _said(status, said) if said is not None else _without_a_word(status, terminated)
+
+
+def _told_by_the_kubelet(status: Document, terminated: Document) -> tuple[Reason, str] | None:
     if (word := status.get("reason")) in _POD_REASONS:
-        # the kubelet's own words for a deadline name neither the field nor its value
+        # its own words for a deadline name neither the field nor its value
         told = "" if _POD_REASONS[word] is Reason.TIMED_OUT else status.get("message", "")
         return _POD_REASONS[word], told
     if terminated.get("reason") == "OOMKilled":
         return Reason.OUT_OF_MEMORY, "the kernel ended the build container for using more memory than its limit"
-    if said is not None:
-        return _said(status, said)
+    return None
+
+
+def _without_a_word(status: Document, terminated: Document) -> tuple[Reason, str]:
     if not terminated:
         return _disrupted(status, status.get("message") or "the pod ended without having started the build container")
+    if terminated.get("reason") in _NEVER_STARTED:
+        return Reason.CONTAINER_NOT_STARTED, terminated.get("message", "")
     return Reason.UNKNOWN, f"the build container ended with exit code {terminated.get('exitCode')} and left no result"
 
 

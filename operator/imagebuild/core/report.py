@@ -155,6 +155,7 @@ def again(
         delay(failures, pod.uid, first_delay) if counted else min(delay(waits, pod.uid, first_delay), _LOOK_AGAIN)
     )
     detail = pod.message or pod.reason.row.sentence
+    details = pod.result.details if pod.result else Details()
     return status.model_copy(
         update={
             "phase": Phase.PENDING,
@@ -166,6 +167,7 @@ def again(
             "next_retry_at": at,
             "waiting_since": (status.waiting_since or now) if reason in _MISSING else None,
             "source": _source(pod) or status.source,
+            "failure": _failure(pod.reason, detail, details) if counted else None,
         }
     )
 
@@ -173,11 +175,13 @@ def again(
 def lost(status: ImageBuildStatus, now: datetime, first_delay: timedelta = FIRST_DELAY) -> ImageBuildStatus:
     """The pod of the open attempt is gone: the attempt counts as a fault of the infrastructure."""
     failures = (status.failures or 0) + 1
+    told = f"the build pod {status.pod_name} is gone"
     return status.model_copy(
         update={
             "phase": Phase.PENDING,
             "reason": Reason.RETRYING,
-            "message": f"{Reason.POD_LOST}: the build pod {status.pod_name} is gone",
+            "message": f"{Reason.POD_LOST}: {told}",
+            "failure": _failure(Reason.POD_LOST, told, Details()),
             "failures": failures,
             "pod_uid": None,
             "next_retry_at": now + delay(failures, status.pod_uid or "", first_delay),
@@ -254,7 +258,8 @@ def _outcome(result: BuildResult) -> str:
     if result.essentials.reason is Reason.ALREADY_BUILT:
         return Reason.ALREADY_BUILT.row.sentence
     made = "Built and pushed" if result.essentials.digest else "Built, nothing kept"
-    return f"{made}{reused}{warning}."
+    cut = f"; the names of {details.images_cut} more images did not fit in here" if details.images_cut else ""
+    return f"{made}{reused}{warning}{cut}."
 
 
 def _cache(details: Details) -> CacheStatus:
