@@ -19,7 +19,8 @@ ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
 SCANNER = """\
 FROM busybox:1.37
 ENTRYPOINT cd $BUILDKIT_SCAN_SOURCE \\
-    && printf '{"spdxVersion": "SPDX-2.3", "files": [{"fileName": "%s"}]}' "$(ls made-here)" \\
+    && printf '{"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", \\
+"predicate": {"spdxVersion": "SPDX-2.3", "files": [{"fileName": "%s"}]}}' "$(ls made-here)" \\
     > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json
 """
 """Keeps the protocol of BuildKit's SBOM scanners, and knows one file."""
@@ -96,15 +97,18 @@ def test_a_platform_that_no_node_has_is_waited_for(story: Story) -> None:
     story.reaches(reason="Unschedulable")
 
 
-def test_an_image_that_turns_out_to_be_of_another_platform_fails_the_build(story: Story) -> None:
+def test_a_base_image_of_another_platform_fails_the_build_and_one_that_says_so_does_not(story: Story) -> None:
     own, other = architectures(story)
-    dockerfile = f"FROM --platform=linux/{other} scratch\nCOPY Dockerfile /\n"
-    data = {"Dockerfile": dockerfile}
-    story.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "context"}, "data": data})
-    output = {"images": [story.image()]}
-    story.apply({"source": {"configMap": {"name": "context"}}, "platforms": [f"linux/{own}"], "output": output})
+    story.apply(story.inline("FROM busybox:1.37\n", output={"images": [story.image("base")]}), name="base")
+    story.succeeds("base")
+    here = {"platforms": [f"linux/{other}"], "pod": {"nodeSelector": {"kubernetes.io/arch": own}}}
+    story.apply(story.inline(f"FROM {story.image('base')}\nENV A=b\n", **here))
     message = story.fails("PlatformMismatch")["message"]
-    assert f"the image is of linux/{other}, not of linux/{own}; it was pushed as {story.image()}" in message
+    assert f'was pulled with platform "linux/{own}", expected "linux/{other}"' in message
+    assert f"it was pushed as {story.image()}, sha256:" in message
+    files = f"FROM --platform=linux/{own} {story.image('base')} AS files\nRUN echo made > /made\n"
+    story.apply(story.inline(f"{files}FROM scratch\nCOPY --from=files /made /made\n", **here), name="cross")
+    assert story.succeeds("cross")["output"]["platform"] == f"linux/{other}"
 
 
 SAME = "FROM busybox:1.37\nRUN mkdir /made && touch /made/here\nCOPY Dockerfile /\n"

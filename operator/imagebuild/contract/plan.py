@@ -163,7 +163,7 @@ class Plan:
     args: tuple[str, ...] = ()
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
     platform: str | None = None
-    """That the image must be of: os/architecture[/variant]."""
+    """That all images the Dockerfile starts from must be of: os/architecture[/variant]."""
     output: Output = Output()
     cache: BranchCache | None = None
     registry_secrets: tuple[Mount, ...] = ()

@@ -150,8 +150,8 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.PLATFORM_MISMATCH: Row(
         Fault.USER,
-        "The image is of another platform than spec.platforms asks for.",
-        "Leave out --platform in the FROM line of the last stage, or correct platforms.",
+        "An image that the Dockerfile starts from is of another platform than spec.platforms asks for.",
+        "Start from an image of that platform, or give the FROM line of a stage that only makes files its --platform.",
     ),
     Reason.REGISTRY_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,

@@ -72,8 +72,9 @@ class Build:
         digest = _digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
             platform = _platform(self.inputs.metadata)
-            if wrong := _mismatch(self.plan.platform, platform, self.images, digest):
-                return BuildResult(essentials=wrong, details=details)
+            if self.plan.platform and trace.foreign_base:
+                # BuildKit marks an image as what was asked for, whatever is in it, and only warns
+                return BuildResult(essentials=_mismatch(trace, self.images, digest), details=details)
             return BuildResult(
                 essentials=Essentials(reason=Reason.BUILT, digest=digest),
                 details=replace(details, images=self.images, platform=platform),
@@ -206,17 +207,9 @@ def _runc_errors(log: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mismatch(asked: str | None, made: str | None, images: tuple[str, ...], digest: str | None) -> Essentials | None:
-    """BuildKit goes by the FROM line where that names a platform, whatever was asked for, and pushes what comes of it.
-
-    Of an index, and of an image that is not kept, it says no platform.
-    """
-    if asked is None or made is None:
-        return None
-    if all(one == other for one, other in zip(asked.split("/"), made.split("/"), strict=False)):
-        return None
+def _mismatch(trace: Trace, images: tuple[str, ...], digest: str | None) -> Essentials:
     pushed = f"; it was pushed as {', '.join(images)}, {digest}" if digest else ""
-    return Essentials(reason=Reason.PLATFORM_MISMATCH, message=f"the image is of {made}, not of {asked}{pushed}")
+    return Essentials(reason=Reason.PLATFORM_MISMATCH, message=trace.foreign_base + pushed)
 
 
 def _metadata(file: Path) -> dict[str, object]:

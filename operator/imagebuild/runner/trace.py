@@ -25,6 +25,7 @@ _LOG_HEAD = 400
 _EXPORT, _CACHE_EXPORT = "exporting to ", "exporting cache to "
 _LOCAL = ("exporting layers", "preparing build cache for export", "extracting ")
 """What BuildKit works at without a word of how far it has come, and without asking anybody else."""
+_FOREIGN_BASE = "InvalidBaseImagePlatform: "
 _CANCELLED = "context canceled"
 
 
@@ -52,6 +53,7 @@ class Trace:
         self._file, self._offset, self._rest = file, 0, b""
         self._vertices: dict[str, Vertex] = {}
         self._manifest: str | None = None
+        self._warnings: list[str] = []
         self._local: set[tuple[str, str]] = set()
 
     def read(self) -> None:
@@ -101,6 +103,12 @@ class Trace:
         return next((vertex for vertex in self._vertices.values() if _to_blame(vertex)), None)
 
     @property
+    def foreign_base(self) -> str:
+        """That an image the Dockerfile starts from is of another platform than is built, in BuildKit's words."""
+        found = (said for said in self._warnings if said.startswith(_FOREIGN_BASE))
+        return next(found, "").removeprefix(_FOREIGN_BASE)
+
+    @property
     def cache_export_error(self) -> str:
         return next((vertex.error for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)), "")
 
@@ -131,6 +139,8 @@ class Trace:
                 self._take_status(entry)
             for entry in document.get("logs") or ():
                 self._take_log(entry)
+            for entry in document.get("warnings") or ():
+                self._warnings.append(base64.b64decode(entry["short"]).decode(errors="replace"))
 
     def _take_vertex(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.setdefault(entry["digest"], Vertex(entry.get("name", "")))
