@@ -31,6 +31,7 @@ EVERYTHING = {
         {"host": "lab.example.com", "insecure": True},
     ],
     "sbomScanner": "registry.example.com/sbom-scanner:1",
+    "frontends": {"allowed": ["docker/dockerfile"]},
     "certificateAuthorities": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
     "pod": {
         "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},

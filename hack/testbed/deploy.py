@@ -30,6 +30,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
         "certificateAuthorities": place.authorities,
         "sbomScanner": scanner(place),
+        "frontends": {"allowed": ["docker/dockerfile"]},
     }
 
 

@@ -170,6 +170,8 @@ class Plan:
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    frontends: tuple[str, ...] = ()
+    """Repositories of the frontend images that a Dockerfile may name; none given: any."""
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
     SECRET_INVALID = "SecretInvalid"
+    FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
@@ -187,6 +188,11 @@ TABLE: dict[Reason, Row] = {
         Fault.CONFIGURATION,
         "A Secret does not hold what the build needs of it.",
         "Correct the Secret named in the message, then ask for a rebuild.",
+    ),
+    Reason.FRONTEND_NOT_ALLOWED: Row(
+        Fault.CONFIGURATION,
+        "The administrator does not allow the frontend that the Dockerfile names.",
+        "Remove the syntax= line, or ask the administrator to add the repository (frontends.allowed).",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,

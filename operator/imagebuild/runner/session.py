@@ -36,7 +36,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
     with (
-        Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon,
+        Daemon(work, env, plan.registries, frontends=plan.frontends, sandbox=plan.process_sandbox) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
 
