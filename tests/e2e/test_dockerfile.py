@@ -62,8 +62,3 @@ def test_a_frontend_that_the_administrator_does_not_allow_is_refused(
     story.apply(story.inline(f"{line}FROM busybox:1.37\n", args=args))
     assert "example.com/team/front" in story.fails("FrontendNotAllowed")["message"]
     assert len(story.pods()) == 1, "it is not tried again"
-
-
-def test_buildkits_own_frontend_is_always_allowed(story: Story) -> None:
-    story.apply(story.inline(args={"BUILDKIT_SYNTAX": "dockerfile.v0"}))
-    story.succeeds()
