@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.story import Story, publish
+from e2e.story import Story, link, publish
 from testbed import gitserver
 from testbed.deploy import deploy
 from testbed.kubectl import Kubectl
@@ -88,6 +88,10 @@ class Repository:
         """When it was made, in seconds since 1970."""
         words = ["git", "show", "-s", "--format=%ct", commit]
         return int(subprocess.run(words, cwd=self._directory, check=True, capture_output=True, timeout=60).stdout)
+
+    def link(self, path: str, commit: str) -> None:
+        """A submodule: a commit of another repository at this path."""
+        link(self._directory, self._push_url, path, commit)
 
 
 @pytest.fixture(scope="session")

@@ -141,6 +141,16 @@ def member(name: str, policy: Policy, progress: Progress, order: int | None = No
             [member("1", LATEST, DONE), member("2", LATEST, WAITING)], {"2": "Starting"}, id="Latest: newer than what is done"
         ),
         pytest.param(
+            [member("1", LATEST, UNDER_WAY), member("2", LATEST, DONE), member("3", LATEST, WAITING)],
+            {"1": "Superseded", "3": "Queued"},
+            id="Latest: between two attempts, overtaken by one that has pushed",
+        ),
+        pytest.param(
+            [member("1", LATEST, UNDER_WAY, alive=True), member("2", LATEST, DONE), member("3", LATEST, WAITING)],
+            {"3": "Queued"},
+            id="Latest: what runs goes on even then",
+        ),
+        pytest.param(
             [member("1", PARALLEL, WAITING), member("2", LATEST, WAITING)],
             {"1": "Superseded", "2": "Queued"},
             id="the newest one's policy says what becomes of the others",
@@ -169,7 +179,22 @@ def test_one_that_waits_for_its_group_takes_no_slot() -> None:
     assert starting(admit(candidates, [("a", "1")], limits(2, 2), {GROUP: members})) == ["a/9"]
 
 
+def test_who_asks_for_the_next_attempt_keeps_the_place_it_had() -> None:
+    members = (member("1", LATEST, UNDER_WAY), member("2", LATEST, WAITING))
+    candidates = [Candidate(key=each.key, since=each.since, group=GROUP) for each in members]
+    verdicts = admit(candidates, [], limits(9, 9), {GROUP: members})
+    assert {name: verdict.reason.value for (_, name), verdict in verdicts.items()} == {"1": "Starting", "2": "Queued"}
+
+
 # --- the queue's length
+
+
+def test_who_was_told_to_wait_is_not_turned_away_for_one_that_comes_back() -> None:
+    back, waits = Candidate(key=("a", "back"), since=make.at(0)), Candidate(key=("a", "w"), since=make.at(9), new=True)
+    bounds = Limits(running=1, queued=1, queued_per_namespace=1)
+    running = [("z", "runs")]
+    assert admit([back, waits], running, bounds, {})[waits.key].reason is Reason.QUEUE_FULL
+    assert admit([back, waits], running, bounds, {}, told=[waits.key])[waits.key].reason is Reason.QUEUED
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_nul_character_anywhere_is_a_problem_that_names_the_field(written: dic
     [
         pytest.param({"pause": True}, ["spec.pause"], id="at the top"),
         pytest.param({"source": {"git": {"url": "u", "lfs": True}}}, ["spec.source.git.lfs"], id="two levels down"),
-        pytest.param({"source": {"oci": {"image": "i"}}}, ["spec.source.oci"], id="with all that is in it"),
+        pytest.param({"source": {"svn": {"image": "i"}}}, ["spec.source.svn"], id="with all that is in it"),
         pytest.param({"cache": {"branch": {"import": "Both"}}}, [], id="an alias is known"),
         pytest.param({"args": {"anything": "x"}}, [], id="the keys of a map are the user's"),
     ],

@@ -28,6 +28,18 @@ def disrupted(reason: str) -> make.Document:
         pytest.param({}, State.WAITING, Reason.STARTING, id="just created"),
         pytest.param(make.waiting("ContainerCreating"), State.WAITING, Reason.STARTING, id="container being created"),
         pytest.param(make.unschedulable("0/3 nodes"), State.WAITING, Reason.UNSCHEDULABLE, id="no node takes it"),
+        pytest.param(
+            make.unschedulable('0/1 nodes are available: persistentvolumeclaim "data" not found.'),
+            State.WAITING,
+            Reason.CLAIM_MISSING,
+            id="its claim is not there",
+        ),
+        pytest.param(
+            make.unschedulable("pod has unbound immediate PersistentVolumeClaims"),
+            State.WAITING,
+            Reason.UNSCHEDULABLE,
+            id="its claim has no volume",
+        ),
         pytest.param(make.waiting("ErrImagePull"), State.WAITING, Reason.IMAGE_PULL_FAILED, id="first failed pull"),
         pytest.param(make.waiting("ImagePullBackOff"), State.WAITING, Reason.IMAGE_PULL_FAILED, id="later failed pull"),
         pytest.param(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from imagebuild.api.model import Model, ObjectName, text
+from imagebuild.api.model import Model, ObjectName, SecretReference, text
 
 MountId = Annotated[
     str,
@@ -24,11 +24,6 @@ def by_id(limit: int) -> Any:
     """Of a list: its greatest length, and that no two of its items have the same id."""
     keys: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}
     return Field(max_length=limit, json_schema_extra=keys)
-
-
-class SecretReference(Model):
-    name: ObjectName
-    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class SecretKeySelector(Model):

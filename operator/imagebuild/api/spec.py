@@ -13,14 +13,15 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.cache import Cache
+from imagebuild.api.context import Context
 from imagebuild.api.dockerfile import Dockerfile
-from imagebuild.api.model import Duration, Model, rules, text
+from imagebuild.api.model import Duration, Model, SecretReference, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
-from imagebuild.api.secret import BuildSecret, SecretReference, SSHKey, by_id
+from imagebuild.api.secret import BuildSecret, SSHKey, by_id
 from imagebuild.api.source import Source
 
-INPUTS = ("source", "dockerfile", "args", "secrets", "ssh", "platforms", "output")
+INPUTS = ("source", "dockerfile", "contexts", "args", "secrets", "ssh", "platforms", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
@@ -86,6 +87,14 @@ class ImageBuildSpec(Model):
     """Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None
     """Build input: a change starts a new run."""
+    contexts: Annotated[
+        tuple[Context, ...] | None,
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = None
+    """Further directories and images that the Dockerfile can name. Build input: a change starts a new run."""
     args: Annotated[
         dict[str, Annotated[str, Field(max_length=102400)]] | None,
         Field(

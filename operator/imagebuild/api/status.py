@@ -220,6 +220,8 @@ class ImageBuildStatus(Model):
     """From startedAt to finishedAt, such as 1m30s."""
     next_retry_at: Time | None = None
     """When the next attempt may start."""
+    turn_since: Time | None = None
+    """Since when the run waits for its turn, perhaps once more; timeouts.queue counts from here."""
     waiting_since: Time | None = None
     """Since when the run, which has had its turn, waits for what is missing; timeouts.start counts from here."""
     timings: Timings | None = None

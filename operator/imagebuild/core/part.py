@@ -15,6 +15,10 @@ class PlanFields(TypedDict, total=False):
     """The fields of the plan that a part may set; each is set by one part only."""
 
     git: plan.GitSource
+    http: plan.HttpSource
+    oci: plan.OciSource
+    volume: plan.Mount
+    contexts: tuple[plan.Context, ...]
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile

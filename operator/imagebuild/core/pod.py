@@ -17,6 +17,7 @@ from imagebuild.contract import layout, plan
 from imagebuild.core.attestations import attestations
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
+from imagebuild.core.context import contexts
 from imagebuild.core.dockerfile import build_args, dockerfile
 from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
@@ -61,40 +62,47 @@ def pod(
     parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec = _pod_spec(parts, box, spec, config)
+    annotations = {
+        names.ANNOTATION_POD_HASH: _hash(json.dumps(pod_spec, sort_keys=True) + described),
+        names.ANNOTATION_PLAN: described,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "name": pod_name(build, run.number, attempt),
-            "namespace": build.namespace,
-            "labels": {
-                names.MANAGED_BY: names.MANAGER,
-                names.LABEL_BUILD: names.label_value(build.name),
-                names.LABEL_RUN: str(run.number),
-                names.LABEL_ATTEMPT: str(attempt),
-                "sidecar.istio.io/inject": "false",
-            },
-            "annotations": {
-                **_UNDISTURBED,
-                **box.annotations,
-                names.ANNOTATION_INPUTS: run.inputs_hash,
-                names.ANNOTATION_GENERATION: str(build.generation),
-                names.ANNOTATION_POD_HASH: _hash(json.dumps(pod_spec, sort_keys=True) + described),
-                **({names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}),
-                names.ANNOTATION_PLAN: described,
-            },
-            "ownerReferences": [
-                {
-                    "apiVersion": names.API_VERSION,
-                    "kind": names.KIND,
-                    "name": build.name,
-                    "uid": build.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
+        "metadata": _metadata(build, run, attempt, {**box.annotations, **annotations}),
         "spec": pod_spec,
+    }
+
+
+def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, str]) -> Manifest:
+    asked = {names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}
+    return {
+        "name": pod_name(build, run.number, attempt),
+        "namespace": build.namespace,
+        "labels": {
+            names.MANAGED_BY: names.MANAGER,
+            names.LABEL_BUILD: names.label_value(build.name),
+            names.LABEL_RUN: str(run.number),
+            names.LABEL_ATTEMPT: str(attempt),
+            "sidecar.istio.io/inject": "false",
+        },
+        "annotations": {
+            **_UNDISTURBED,
+            names.ANNOTATION_INPUTS: run.inputs_hash,
+            names.ANNOTATION_GENERATION: str(build.generation),
+            **asked,
+            **annotations,
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": build.name,
+                "uid": build.uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
     }
 
 
@@ -104,6 +112,7 @@ def parts_of(
     return sum(
         (
             dockerfile(spec),
+            contexts(spec),
             build_args(spec),
             platform(spec),
             output(spec, run, retried=attempt > 1),

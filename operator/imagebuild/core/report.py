@@ -61,15 +61,21 @@ def waiting(status: ImageBuildStatus, reason: Reason, message: str = "") -> Imag
     )
 
 
-def queued(status: ImageBuildStatus, message: str = "") -> ImageBuildStatus:
-    """The run waits for its turn, perhaps once more."""
-    return waiting(status, Reason.QUEUED, message).model_copy(update={"waiting_since": None})
+def idle(status: ImageBuildStatus, reason: Reason, message: str = "") -> ImageBuildStatus:
+    """The run waits for somebody, and no limit counts: suspended, held, of a newer version."""
+    return waiting(status, reason, message).model_copy(update={"turn_since": None, "waiting_since": None})
+
+
+def queued(status: ImageBuildStatus, now: datetime, message: str = "") -> ImageBuildStatus:
+    """The run waits for its turn, perhaps once more: from here counts timeouts.queue."""
+    clocks = {"turn_since": status.turn_since or now, "waiting_since": None}
+    return waiting(status, Reason.QUEUED, message).model_copy(update=clocks)
 
 
 def missing(status: ImageBuildStatus, reason: Reason, message: str, now: datetime) -> ImageBuildStatus:
     """The run has had its turn, and waits for what is missing: from here counts timeouts.start."""
-    told = waiting(status, reason, message)
-    return told if told.waiting_since else told.model_copy(update={"waiting_since": now})
+    clocks = {"turn_since": None, "waiting_since": status.waiting_since or now}
+    return waiting(status, reason, message).model_copy(update=clocks)
 
 
 def stopping(status: ImageBuildStatus, pod: Observation, reason: Reason) -> ImageBuildStatus:

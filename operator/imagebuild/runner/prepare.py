@@ -14,9 +14,10 @@ from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
-from imagebuild.runner.fetch import Source, fetch
+from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.source import Source
 
 if TYPE_CHECKING:
     from imagebuild.runner.registry import Registries
@@ -37,6 +38,8 @@ class Preparation(threading.Thread):
         self.source = Source(directory=work)
         self.images: tuple[str, ...] = ()
         """Their placeholders filled."""
+        self.contexts: tuple[tuple[str, Path], ...] = ()
+        """Names and directories."""
         self.made_from = ""
         self.there: str | None = None
         """The digest of the images where they need not be built any more."""
@@ -62,13 +65,21 @@ class Preparation(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            self.source = fetch(self._plan, self._work, self._env, self._check)
+            self._fetch()
             self.images = images(self._plan, self.source.commit, self.source.branch)
-            self.made_from = made_from(self._plan, self.source.commit)
             self._ask_the_registry()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error
         self.seconds = time.monotonic() - began
+
+    def _fetch(self) -> None:
+        plan = self._plan
+        fetch = Fetch(plan=plan, work=self._work, env=self._env, logins=self._logins, check=self._check)
+        self.source = fetch.source()
+        others = [fetch.context(wanted, number, self.source) for number, wanted in enumerate(plan.contexts)]
+        self.contexts = tuple((plan.contexts[number].name, found.directory) for number, found in enumerate(others))
+        fetched = [found.commit or found.content for found in (self.source, *others)]
+        self.made_from = made_from(plan, "\0".join(fetched))
 
     def _check(self) -> None:
         if self._given_up.is_set():

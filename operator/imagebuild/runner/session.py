@@ -18,6 +18,7 @@ from imagebuild.runner.command import Inputs
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.source import inside
 from imagebuild.runner.stop import Stop
 
 __all__ = ["run"]
@@ -72,10 +73,10 @@ def _already_built(digest: str, there: tuple[str, ...]) -> BuildResult:
 
 def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, address: str) -> Build:
     source = prepared.source
-    context = _inside(source.directory, plan.path)
+    context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
-        plan=epoch.with_commit_time(plan, source.commit, work / "git", env),
+        plan=epoch.with_commit_time(plan, source),
         inputs=Inputs(
             address=address,
             context=context,
@@ -83,6 +84,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
             filename=filename,
             trace=work / "report" / "trace.json",
             metadata=work / "report" / "metadata.json",
+            contexts=prepared.contexts,
         ),
         images=prepared.images,
         made_from=prepared.made_from,
@@ -102,16 +104,6 @@ def _with_one_retry(build: Build, check: Callable[[], None]) -> BuildResult:
     return dataclasses.replace(build, cache=dataclasses.replace(build.cache, imports=())).run(check)
 
 
-def _inside(directory: Path, path: str) -> Path:
-    """The context directory. A link that leads out of the source is no way out of it."""
-    wanted = (directory / path).resolve()
-    if not wanted.is_relative_to(directory.resolve()):
-        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} leads out of the source")
-    if not wanted.is_dir():
-        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} is not a directory of the source")
-    return wanted
-
-
 def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
     """Its directory and its name in there."""
     if plan.dockerfile.inline is not None:
@@ -119,7 +111,7 @@ def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
         directory.mkdir(exist_ok=True)
         (directory / "Dockerfile").write_text(plan.dockerfile.inline)
         return directory, "Dockerfile"
-    if plan.git is None and plan.directory is None:
+    if not plan.has_source:
         raise Problem(Reason.SPEC_INVALID, "there is nothing to build: give a source, or dockerfile.inline")
     path = plan.dockerfile.path
     wanted = (context / path).resolve()
