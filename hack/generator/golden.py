@@ -20,6 +20,7 @@ from imagebuild.core.run import inputs_hash
 Document = dict[str, Any]
 
 BUILDER = {"builder": {"image": "registry.example.com/imagebuild/builder:1"}}
+EXAMPLES = {**BUILDER, "sbomScanner": "registry.example.com/sbom-scanner:1"}
 EVERYTHING = {
     **BUILDER,
     "isolation": "Userns",
@@ -29,6 +30,8 @@ EVERYTHING = {
         {"host": "registry.example.com:5000", "http": True},
         {"host": "lab.example.com", "insecure": True},
     ],
+    "sbomScanner": "registry.example.com/sbom-scanner:1",
+    "frontends": {"allowed": ["docker/dockerfile"]},
     "certificateAuthorities": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
     "pod": {
         "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
@@ -44,7 +47,7 @@ def golden(root: Path) -> dict[str, tuple[Document, ...]]:
     examples = root / "manifests" / "examples"
     shortest = _image_build(examples / "git.yaml")
     return {
-        **{f"example-{path.stem}": _pod(_image_build(path), BUILDER) for path in sorted(examples.glob("*.yaml"))},
+        **{f"example-{path.stem}": _pod(_image_build(path), EXAMPLES) for path in sorted(examples.glob("*.yaml"))},
         **{f"isolation-{mode.value.lower()}": _pod(shortest, {**BUILDER, "isolation": mode}) for mode in Isolation},
         "configuration-everything": _pod(shortest, EVERYTHING),
         "configuration-unconfined": _pod(shortest, {**BUILDER, "seccompUnconfined": True}),

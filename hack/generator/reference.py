@@ -98,7 +98,7 @@ def _type(node: Schema) -> str:  # noqa: PLR0911  a table
     if "enum" in node:
         return "one of " + ", ".join(f"`{word}`" for word in node["enum"])
     if node.get("x-kubernetes-int-or-string"):
-        return "quantity"
+        return "quantity" if "isQuantity" in str(node) else "integer or string"
     match node["type"]:
         case "array":
             return f"list{_limit(node, 'maxItems')} of {_type(node['items'])}"
@@ -128,7 +128,7 @@ _COLUMN = "Build input: a change starts a new run."
 
 
 def _rebuilds(path: str) -> str:
-    first, _, rest = path.partition(".")
+    first, _, rest = path.replace("[]", "").partition(".")
     return "yes" if first in INPUTS and rest not in NEUTRAL.get(first, ()) else "no"
 
 

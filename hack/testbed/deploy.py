@@ -15,6 +15,11 @@ SECCOMP_NAMESPACE = "imagebuild-seccomp"
 ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 
 
+def scanner(place: Place) -> str:
+    """A test puts it there: the real ones know more, and are not in every network."""
+    return f"{place.registry}/e2e/sbom-scanner:1"
+
+
 def operator_config(place: Place) -> dict[str, object]:
     """The operator's configuration for this place, with namespaces for each isolation mode. JSON is YAML."""
     docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
@@ -24,6 +29,8 @@ def operator_config(place: Place) -> dict[str, object]:
         "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
         "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
         "certificateAuthorities": place.authorities,
+        "sbomScanner": scanner(place),
+        "frontends": {"allowed": ["docker/dockerfile"]},
     }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import ssl
 import urllib.error
 import urllib.request
 from typing import Any
+
+import zstandard
 
 from testbed.place import Place
 
@@ -18,21 +21,31 @@ _NOT_FOUND = 404
 
 def manifest(place: Place, image: str) -> tuple[str, dict[str, Any]] | None:
     """Digest and content of `host:port/repository:tag` or `…@digest`; None if the registry has no such manifest."""
-    host, _, rest = image.partition("/")
-    repository, mark, reference = rest.partition("@") if "@" in rest else rest.rpartition(":")
-    assert mark, f"{image} has neither tag nor digest"
-    request = urllib.request.Request(
-        f"{'http' if host == place.registry else 'https'}://{host}/v2/{repository}/manifests/{reference}",
-        headers={"Accept": _ACCEPT, **_login(place, host)},
-    )
-    context = ssl.create_default_context(cafile=place.registry_ca)
+    host, repository, reference = _parts(image)
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with _get(place, host, f"{repository}/manifests/{reference}") as answer:
             return answer.headers["Docker-Content-Digest"], json.load(answer)
     except urllib.error.HTTPError as error:
         if error.code == _NOT_FOUND:
             return None
         raise
+
+
+def blob(place: Place, image: str, digest: str) -> bytes:
+    """What has this digest in the repository of an image."""
+    host, repository, _ = _parts(image)
+    with _get(place, host, f"{repository}/blobs/{digest}") as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def unpacked(content: bytes) -> bytes:
+    """A layer as the tar that it is, whether it is packed with gzip or zstd; anything else as it is."""
+    if content.startswith(b"\x1f\x8b"):
+        return gzip.decompress(content)
+    if content.startswith(b"\x28\xb5\x2f\xfd"):
+        return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return content
 
 
 def upload(place: Place, repository: str, content: bytes) -> str:
@@ -80,6 +93,23 @@ def login_secret(place: Place, name: str, password: str | None = None) -> dict[s
         "type": "kubernetes.io/dockerconfigjson",
         "stringData": {".dockerconfigjson": docker_config(place, password)},
     }
+
+
+def _parts(image: str) -> tuple[str, str, str]:
+    """Host, repository, and tag or digest."""
+    host, _, rest = image.partition("/")
+    repository, mark, reference = rest.partition("@") if "@" in rest else rest.rpartition(":")
+    assert mark, f"{image} has neither tag nor digest"
+    return host, repository, reference
+
+
+def _get(place: Place, host: str, path: str) -> Any:
+    request = urllib.request.Request(
+        f"{'http' if host == place.registry else 'https'}://{host}/v2/{path}",
+        headers={"Accept": _ACCEPT, **_login(place, host)},
+    )
+    context = ssl.create_default_context(cafile=place.registry_ca)
+    return urllib.request.urlopen(request, timeout=10, context=context)
 
 
 def _login(place: Place, host: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import re
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,6 +83,11 @@ class Repository:
 
     def commit(self, files: dict[str, str], branch: str = "main") -> str:
         return publish(files, self._directory, self._push_url, branch=branch)
+
+    def time(self, commit: str) -> int:
+        """When it was made, in seconds since 1970."""
+        words = ["git", "show", "-s", "--format=%ct", commit]
+        return int(subprocess.run(words, cwd=self._directory, check=True, capture_output=True, timeout=60).stdout)
 
     def link(self, path: str, commit: str) -> None:
         """A submodule: a commit of another repository at this path."""

@@ -67,6 +67,22 @@ GOOD = {
     "nothing kept": {"output": {"discard": True}},
     "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
     "a span of several units": spec(timeouts={"build": "1h30m"}),
+    "an image with labels, annotations and a level": {
+        "output": {
+            **IMAGES,
+            "labels": {"Team": "a\n,b", "org.example/x": ""},
+            "annotations": {"org.opencontainers.image.title": '$(X) "ü"'},
+            "compression": {"type": "Zstd", "level": 19},
+        }
+    },
+    "the time of the commit": {"source": {"git": GIT}, "output": {**IMAGES, "sourceDateEpoch": "Commit"}},
+    "a time as a number": {"output": {**IMAGES, "sourceDateEpoch": 0}},
+    "a time as text": {"output": {**IMAGES, "sourceDateEpoch": "1767225600"}},
+    "a platform with a variant": spec(platforms=["linux/arm/v7"]),
+    "secrets and keys": spec(
+        secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
+        ssh=[{"id": "default", "secretRef": {"name": "a"}}],
+    ),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
@@ -137,6 +153,54 @@ BAD = {
         "must be registry/repository, without tag and digest",
     ),
     "an argument's name with a space": (spec(args={"A B": "c"}), "a name of an argument has letters, digits and '_'"),
+    "a secret's id with a comma": (
+        spec(secrets=[{"id": "a,src=/etc/passwd", "secretKeyRef": {"name": "a", "key": "b"}}]),
+        "an id has letters, digits, '_', '.', ':' and '-'",
+    ),
+    "a secret's key that is a path": (
+        spec(secrets=[{"id": "a", "secretKeyRef": {"name": "a", "key": "../b"}}]),
+        "must be a key of a Secret",
+    ),
+    "two secrets of one id": (
+        spec(secrets=[{"id": "a", "secretKeyRef": {"name": "a", "key": key}} for key in "bc"]),
+        'spec.secrets[1]: Duplicate value: {"id":"a"}',
+    ),
+    "a key without a Secret": (spec(ssh=[{"id": "default"}]), "spec.ssh[0].secretRef: Required value"),
+    "a label with a sign that would end its name": (
+        {"output": {**IMAGES, "labels": {"a=b": "c"}}},
+        "a name of a label has letters, digits",
+    ),
+    "an annotation in capitals": (
+        {"output": {**IMAGES, "annotations": {"Title": "c"}}},
+        "a name of an annotation has lower-case letters",
+    ),
+    "an annotation of ours": (
+        {"output": {**IMAGES, "annotations": {"imagebuild.dev/inputs": "c"}}},
+        "no imagebuild.dev/",
+    ),
+    "a level that gzip does not have": (
+        {"output": {**IMAGES, "compression": {"type": "Gzip", "level": 10}}},
+        "level is 0 to 9, of Zstd 0 to 22",
+    ),
+    "a level of nothing": (
+        {"output": {**IMAGES, "compression": {"type": "Uncompressed", "level": 1}}},
+        "Uncompressed has none",
+    ),
+    "a time that is none": (
+        {"output": {**IMAGES, "sourceDateEpoch": "yesterday"}},
+        "must be Commit, or the seconds since 1970",
+    ),
+    "a time before 1970": ({"output": {**IMAGES, "sourceDateEpoch": -1}}, "must be Commit, or the seconds since 1970"),
+    "the time of a commit that there is not": (
+        spec(output={**IMAGES, "sourceDateEpoch": "Commit"}, source={"configMap": {"name": "a"}}),
+        "output.sourceDateEpoch: Commit needs a source from git",
+    ),
+    "two platforms": (
+        spec(platforms=["linux/amd64", "linux/arm64"]),
+        "give one platform: a build runs on one node, and several are not built yet",
+    ),
+    "a platform without a system": (spec(platforms=["arm64"]), "must be linux/architecture, such as linux/arm64"),
+    "a platform with more in it": (spec(platforms=["linux/amd64,linux/arm64"]), "must be linux/architecture"),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),

@@ -45,6 +45,21 @@ def test_all_of_it_can_be_said() -> None:
     )
 
 
+def test_each_platform_has_a_cache_of_its_own() -> None:
+    assert len({scope_of({"platforms": [name]}) for name in ("linux/amd64", "linux/arm64")} | {scope_of({})}) == 3
+
+
+def test_an_image_that_asks_for_a_compression_has_a_cache_of_that_and_shares_it_with_no_other() -> None:
+    gzip = cache_of({"output": {**IMAGES, "compression": {"type": "Gzip", "level": 9}}})
+    assert gzip is not None
+    assert gzip.compression == "gzip"
+    found = cache_of({})
+    assert found is not None
+    assert found.compression == "zstd"
+    scopes = {scope_of({"output": {**IMAGES, "compression": {"type": kind}}}) for kind in ("Gzip", "Zstd")}
+    assert len(scopes | {scope_of({})}) == 3
+
+
 @pytest.mark.parametrize(
     "fields",
     [

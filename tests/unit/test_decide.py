@@ -106,6 +106,13 @@ def test_a_spec_that_cannot_be_read_fails_at_once_and_its_correction_builds() ->
     assert told(world.settle(5)) == (PENDING, Reason.STARTING)
 
 
+def test_an_sbom_that_no_scanner_makes_is_refused_without_a_pod() -> None:
+    world = World({**make.SPEC, "output": {"images": ["r.io/a:1"], "sbom": True}})
+    assert told(world.settle()) == (FAILED, Reason.SPEC_INVALID)
+    assert "sbomScanner" in (world.status.message or "")
+    assert world.created == []
+
+
 def test_a_build_too_large_to_describe_fails_with_the_next_step() -> None:
     world = World({**make.SPEC, "args": {f"A{i}": "x" * 100_000 for i in range(2)}})
     assert told(world.settle()) == (FAILED, Reason.SPEC_INVALID)

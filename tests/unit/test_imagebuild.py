@@ -51,6 +51,23 @@ def test_a_spec_that_cannot_be_read_is_a_problem_that_names_the_field(written: d
 
 
 @pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        pytest.param({"args": {"A": "a\0"}}, "spec.args.A", id="an argument"),
+        pytest.param({"args": {"A\0": "a"}}, "spec.args", id="the name of one"),
+        pytest.param({"dockerfile": {"inline": "FROM a\0"}}, "spec.dockerfile.inline", id="the Dockerfile"),
+        pytest.param({"source": {"path": "\0"}}, "spec.source.path", id="a path"),
+        pytest.param({"output": {"images": ["a", "r\0"]}}, "spec.output.images[1]", id="an image"),
+        pytest.param({"future": {"deep": ["\0"]}}, "spec.future.deep[0]", id="a field nobody knows yet"),
+    ],
+)
+def test_a_nul_character_anywhere_is_a_problem_that_names_the_field(written: dict[str, Any], where: str) -> None:
+    build = make.make_build({"output": OUTPUT, **written})
+    assert (build.spec, build.problem.partition(": ")[0]) == (None, where)
+    assert "\0" not in build.problem
+
+
+@pytest.mark.parametrize(
     ("fields", "unknown"),
     [
         pytest.param({"pause": True}, ["spec.pause"], id="at the top"),

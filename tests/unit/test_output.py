@@ -37,6 +37,59 @@ def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfEx
     assert [output(spec, RUN, retried=again).plan["output"].retried for again in (False, True)] == [False, True]
 
 
+def test_labels_are_the_frontends_and_all_else_the_exporters() -> None:
+    written = {
+        "images": ["r.io/a:1"],
+        "labels": {"b": 'x,"y"\n', "Team": "= $(X)"},
+        "annotations": {"org.example.b": "a,b", "org.example.a": ""},
+        "compression": {"type": "Estargz", "level": 3},
+    }
+    part = output(ImageBuildSpec.model_validate({"output": written}), RUN)
+    assert part.args == ("--opt", "label:Team== $(X)", "--opt", 'label:b=x,"y"\n')
+    assert part.plan["output"].attributes == (
+        "compression=estargz",
+        "compression-level=3",
+        "annotation.org.example.a=",
+        "annotation.org.example.b=a,b",
+    )
+
+
+def test_an_annotation_of_an_image_with_attestations_is_on_its_index_too() -> None:
+    written = {"images": ["r.io/a:1"], "annotations": {"a": "b"}}
+    for more, wanted in (
+        ({}, ("annotation.a=b",)),
+        ({"provenance": "None", "sbom": False}, ("annotation.a=b",)),
+        ({"provenance": "Min"}, ("annotation.a=b", "annotation-index.a=b")),
+        ({"sbom": True}, ("annotation.a=b", "annotation-index.a=b")),
+    ):
+        part = output(ImageBuildSpec.model_validate({"output": {**written, **more}}), RUN)
+        assert part.plan["output"].attributes == wanted
+
+
+@pytest.mark.parametrize(
+    ("written", "args", "of_commit"),
+    [
+        pytest.param(0, ("--opt", "build-arg:SOURCE_DATE_EPOCH=0"), False, id="a number"),
+        pytest.param("1767225600", ("--opt", "build-arg:SOURCE_DATE_EPOCH=1767225600"), False, id="one in quotes"),
+        pytest.param("Commit", (), True, id="of the commit, which the runner knows"),
+    ],
+)
+def test_a_time_for_all_that_the_image_holds_is_told_to_frontend_and_exporter(
+    written: int | str, args: tuple[str, ...], of_commit: bool
+) -> None:
+    spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "sourceDateEpoch": written}})
+    part = output(spec, RUN)
+    assert part.args == args
+    assert part.plan["output"].commit_time is of_commit
+    assert part.plan["output"].attributes == ("rewrite-timestamp=true",)
+
+
+def test_what_is_not_kept_has_its_labels_all_the_same() -> None:
+    """Else a build that was tried with discard would not be the one that is pushed later."""
+    part = output(ImageBuildSpec.model_validate({"output": {"discard": True, "labels": {"a": "b"}}}), RUN)
+    assert (part.args, part.plan["output"]) == (("--opt", "label:a=b"), plan.Output())
+
+
 @pytest.mark.parametrize(
     ("image", "wanted"),
     [

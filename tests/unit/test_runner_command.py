@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from imagebuild.contract.plan import IfExists, Output, Plan
+from imagebuild.contract.plan import BranchCache, IfExists, Output, Plan
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl, images, made_from
 from imagebuild.runner.problem import Problem
@@ -21,7 +25,7 @@ INPUTS = Inputs(
     trace=Path("/work/report/trace.json"),
     metadata=Path("/work/report/metadata.json"),
 )
-HOW = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
+HOW = "compression=zstd,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
 FIXED = [
     "buildctl",
     "--addr=unix:///work/run/buildkitd.sock",
@@ -57,11 +61,27 @@ def test_everything_is_one_word_each_with_the_names_of_the_images_quoted_as_one_
     ]
 
 
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=5))
+def test_attributes_of_the_exporter_keep_every_byte(values: list[str]) -> None:
+    attributes = tuple(f"annotation.a{place}={value}" for place, value in enumerate(values))
+    output = Output(images=("r.io/a:1",), attributes=attributes)
+    word = buildctl(Plan(output=output), INPUTS, output.images, CacheRefs())[-1]
+    (fields,) = csv.reader(io.StringIO(word, newline=""))
+    assert fields[4:] == [*attributes]
+
+
+def test_a_cache_is_packed_as_the_image_is() -> None:
+    cache = BranchCache(repository="r.io/a", scope="", compression="gzip")
+    refs = CacheRefs(export="r.io/a:buildcache-main-1")
+    word = buildctl(Plan(cache=cache), INPUTS, (), refs)[-1]
+    assert word.startswith("type=registry,ref=r.io/a:buildcache-main-1,compression=gzip,mode=max")
+
+
 def test_an_image_says_what_it_was_made_from_where_the_next_build_looks_for_it() -> None:
     output = Output(images=("r.io/a:1",), if_exists=IfExists.REUSE, inputs="x")
     word = made_from(Plan(output=output), COMMIT)
     assert buildctl(Plan(output=output), INPUTS, ("r.io/a:1",), CacheRefs(), word)[-1] == (
-        f'type=image,"name=r.io/a:1",push=true,oci-mediatypes=true,annotation.imagebuild.dev/inputs={word}'
+        f"type=image,name=r.io/a:1,push=true,oci-mediatypes=true,annotation.imagebuild.dev/inputs={word}"
     )
     assert re.fullmatch("[0-9a-f]{64}", word)
 

@@ -27,6 +27,10 @@ ERRORS = {
     "nobody listens": (f"{HEAD}dial tcp 10.0.0.1:443: connect: connection refused", Reason.REGISTRY_UNAVAILABLE),
     "too many requests": ("unexpected status from HEAD request to https://r.io/v2/: 429 Too Many Requests", Reason.REGISTRY_BUSY),
     "Docker Hub's limit": ("toomanyrequests: You have reached your unauthenticated pull rate limit", Reason.REGISTRY_BUSY),
+    "a frontend that is not allowed": (
+        "'docker.io/team/front' is not an allowed gateway source",
+        Reason.FRONTEND_NOT_ALLOWED,
+    ),
     "a server for tokens that has a fault": (
         "failed to push r.io/a:1: failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.r.io/token: 502 Bad Gateway",
         Reason.REGISTRY_UNAVAILABLE,
@@ -157,6 +161,12 @@ def test_output_of_a_step_is_neither() -> None:
 
 def test_a_daemons_log_without_a_known_cause_names_none() -> None:
     assert cause("all is well") == ""
+
+
+def test_frontends_that_are_allowed_become_the_daemons_configuration() -> None:
+    said = '[frontend."gateway.v0"]\n  allowedRepositories = ["docker/dockerfile", "r.io/front"]\n'
+    assert configuration([], ["docker/dockerfile", "r.io/front"]) == said
+    assert "gateway" not in configuration([]), "an empty list would be none for us, and any for BuildKit"
 
 
 def test_registries_become_the_daemons_configuration() -> None:

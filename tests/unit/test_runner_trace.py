@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebuild.runner.diagnose import last_error, line_number
-from imagebuild.runner.trace import Trace
+from imagebuild.runner.trace import Trace, Vertex
 
 RECORDED = Path(__file__).parent / "recorded"
 PUSHED = "sha256:fd1c03f2a085a7e5b4da9d00762490080c7fae1a369c47e32afe3c76405ce701"
@@ -148,6 +148,22 @@ def test_a_line_that_makes_no_sense_is_left_out(tmp_path: Path, line: str) -> No
     found = _written(tmp_path, json.dumps(good), line, json.dumps(good))
     assert found.failed is not None
     assert found.failed.error == "it failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        pytest.param("[2/3] RUN make", True, id="of the only stage"),
+        pytest.param("[test 2/3] RUN make", True, id="of a named stage"),
+        pytest.param("[ 2/12] RUN make", True, id="of more than nine, padded"),
+        pytest.param("[test  2/12] RUN make", True, id="of more than nine of a named stage"),
+        pytest.param("[ 1/12] FROM busybox", False, id="the image it starts from"),
+        pytest.param("[internal] load .dockerignore", False, id="BuildKit's own"),
+        pytest.param("[linux/amd64] generating sbom using scanner", False, id="a scanner"),
+    ],
+)
+def test_a_step_is_known_by_its_number(name: str, step: bool) -> None:
+    assert Vertex(name).step is step
 
 
 def test_no_output_of_a_step_forges_a_vertex_a_cause_or_a_line() -> None:

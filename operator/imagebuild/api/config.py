@@ -54,6 +54,12 @@ class Limits(ConfigModel):
     """Builds that wait for their turn in one namespace."""
 
 
+class Frontends(ConfigModel):
+    allowed: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    """Repositories, without tags, of the frontend images that the syntax= line of a Dockerfile may name, such as
+    docker/dockerfile. BuildKit's own frontend needs no line, and is always allowed. Default: any."""
+
+
 class PodDefaults(ConfigModel):
     resources: Resources = Resources(
         requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
@@ -109,6 +115,11 @@ class OperatorConfig(ConfigModel):
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    sbom_scanner: str | None = None
+    """The image that makes the document for output.sbom, such as docker/buildkit-syft-scanner:stable-1. Any that keeps
+    BuildKit's protocol for it. Default: none, and output.sbom is refused."""
+    frontends: Frontends = Frontends()
+    """Programs that read Dockerfiles instead of BuildKit's own."""
     limits: Limits = Limits()
     """How many builds run at once; the others wait for their turn, fairly between namespaces."""
     pod: PodDefaults = PodDefaults()

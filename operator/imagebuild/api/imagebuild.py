@@ -124,12 +124,28 @@ def _model_in(annotation: Any) -> type[Model] | None:
 
 
 def _spec(written: Mapping[str, Any]) -> tuple[ImageBuildSpec | None, str]:
+    if where := _nul(written, "spec"):
+        return None, f"{where}: has a NUL character, which no program can be given; binary data belongs into the source"
     try:
         return ImageBuildSpec.model_validate(written), ""
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(["spec", *(str(part) for part in first["loc"])])
         return None, f"{where}: {first['msg']}"
+
+
+def _nul(value: Any, path: str) -> str:
+    """Where a text has a NUL, which the API server takes and neither a command line nor a file name can hold."""
+    match value:
+        case str():
+            return path if "\0" in value else ""
+        case Mapping():
+            found = (_nul(key, path) or _nul(item, f"{path}.{key}") for key, item in value.items())
+        case list():
+            found = (_nul(item, f"{path}[{place}]") for place, item in enumerate(value))
+        case _:
+            return ""
+    return next(filter(None, found), "")
 
 
 def _status(written: Mapping[str, Any]) -> ImageBuildStatus:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from imagebuild.api.model import Model, rules, text
 from imagebuild.contract.plan import IfExists
@@ -28,6 +29,62 @@ ImageRef = Annotated[
 ]
 
 
+_NO_SPACE = "self.all(key, key.matches('^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,254}$'))"
+_LOWER_CASE = "self.all(key, key.matches('^[a-z0-9][a-z0-9._/-]{0,254}$') && !key.startsWith('imagebuild.dev/'))"
+Text = Annotated[str, Field(max_length=4096)]
+
+
+class CompressionType(StrEnum):
+    GZIP = "Gzip"
+    ZSTD = "Zstd"
+    ESTARGZ = "Estargz"
+    UNCOMPRESSED = "Uncompressed"
+
+
+class Compression(Model):
+    """Of the layers that the build makes. Those of the images it starts from stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.level) || (self.type != 'Uncompressed' && (self.type == 'Zstd' || self.level <= 9))",
+                "level is 0 to 9, of Zstd 0 to 22, and Uncompressed has none",
+            )
+        )
+    )
+
+    type: CompressionType
+    """Gzip every registry and runtime reads. Zstd is several times faster. Estargz is gzip that runtimes with a
+    snapshotter for it need not pull as a whole."""
+    level: Annotated[int | None, Field(ge=0, le=22)] = None
+    """Higher is smaller and slower. Default: BuildKit's."""
+
+
+COMMIT = "Commit"
+Epoch = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    Field(
+        max_length=10,
+        json_schema_extra={
+            "x-kubernetes-int-or-string": True,
+            **rules(
+                (
+                    "string(self).matches('^(Commit|[0-9]{1,10})$')",
+                    "must be Commit, or the seconds since 1970 as a whole number",
+                )
+            ),
+        },
+    ),
+]
+
+
+class Provenance(StrEnum):
+    NONE = "None"
+    MIN = "Min"
+    MAX = "Max"
+
+
 class Output(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -45,3 +102,34 @@ class Output(Model):
     if_exists: IfExists | None = None
     """What to do where the images exist already. Overwrite (the default): build and push. Reuse: build nothing if all
     of them were built from the same inputs and commit. Fail: build nothing, and fail, if one of them exists."""
+    labels: Annotated[
+        dict[str, Text] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=rules((_NO_SPACE, "a name of a label has letters, digits, '.', '_', '/' and '-'")),
+        ),
+    ] = None
+    """Of the image's configuration, over those of the Dockerfile, byte for byte."""
+    annotations: Annotated[
+        dict[str, Text] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=rules(
+                (
+                    _LOWER_CASE,
+                    "a name of an annotation has lower-case letters, digits, '.', '_', '/' and '-', no imagebuild.dev/",
+                )
+            ),
+        ),
+    ] = None
+    """Of the image's manifest, and of its index where it has one, byte for byte."""
+    compression: Compression | None = None
+    """Of the layers that the build makes. Default: gzip, but for layers that come from a cache, which are zstd."""
+    provenance: Provenance | None = None
+    """How the image was made, as an attestation beside it. Min: which sources and parameters. Max: each step, too, and
+    the Dockerfile. Neither holds a secret, both hold the args. Default: None."""
+    sbom: bool | None = None
+    """What is in the image, as an attestation beside it. The administrator chooses the scanner (sbomScanner)."""
+    source_date_epoch: Epoch | None = None
+    """The time of all that the image holds, instead of when it was made: Commit, the time of the commit that is built,
+    or seconds since 1970. Steps have it as SOURCE_DATE_EPOCH. What is built the same then has the same digest."""

@@ -1,8 +1,8 @@
 """`ImageBuild.spec`: what a user asks for.
 
-`source`, `dockerfile`, `contexts`, `args` and `output` are the build inputs: a change of them starts a new run. Every
-other field applies to the next attempt and never rebuilds (core/run.py). No field has a default in the schema, so that
-what is in git and what is in the cluster stay equal; the defaults are in the descriptions and in core/.
+`INPUTS` are the build inputs: a change of them starts a new run. Every other field
+applies to the next attempt and never rebuilds (core/run.py). No field has a default in the schema, so that what is in
+git and what is in the cluster stay equal; the defaults are in the descriptions and in core/.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from imagebuild.api.cache import Cache
 from imagebuild.api.context import Context
@@ -18,12 +18,25 @@ from imagebuild.api.dockerfile import Dockerfile
 from imagebuild.api.model import Duration, Model, SecretReference, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
+from imagebuild.api.secret import BuildSecret, SSHKey, by_id
 from imagebuild.api.source import Source
 
-INPUTS = ("source", "dockerfile", "contexts", "args", "output")
+INPUTS = ("source", "dockerfile", "contexts", "args", "secrets", "ssh", "platforms", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
+
+
+_COMMIT_NEEDS_GIT = (
+    "!has(self.output.sourceDateEpoch) || string(self.output.sourceDateEpoch) != 'Commit'"
+    " || (has(self.source) && has(self.source.git))"
+)
+
+
+Platform = Annotated[
+    str,
+    text(64, ("self.matches('^linux/[a-z0-9]+(/v[0-9]+)?$')", "must be linux/architecture, such as linux/arm64")),
+]
 
 
 class Timeouts(Model):
@@ -61,6 +74,15 @@ class Concurrency(Model):
 
 
 class ImageBuildSpec(Model):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                _COMMIT_NEEDS_GIT,
+                "output.sourceDateEpoch: Commit needs a source from git",
+            )
+        )
+    )
+
     source: Source | None = None
     """Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None
@@ -86,6 +108,24 @@ class ImageBuildSpec(Model):
         ),
     ] = None
     """Build arguments, passed on byte for byte. Build input: a change starts a new run."""
+    secrets: Annotated[tuple[BuildSecret, ...] | None, by_id(32)] = None
+    """Values that RUN --mount=type=secret reads and no image keeps. Another content of the Secrets rebuilds nothing.
+    Build input: a change starts a new run."""
+    ssh: Annotated[tuple[SSHKey, ...] | None, by_id(16)] = None
+    """Private keys for RUN --mount=type=ssh. Another content of the Secrets rebuilds nothing.
+    Build input: a change starts a new run."""
+    platforms: Annotated[
+        tuple[Platform, ...] | None,
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra=rules(
+                ("self.size() == 1", "give one platform: a build runs on one node, and several are not built yet")
+            ),
+        ),
+    ] = None
+    """What the image is for, such as linux/arm64; the build runs on a node of it. Default: that of any node.
+    Build input: a change starts a new run."""
     output: Output
     """Build input: a change starts a new run."""
     cache: Cache | None = None

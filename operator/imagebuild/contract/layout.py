@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BUILD_SECRETS_DIR",
     "CONTAINER",
     "EXIT_FAILED",
     "PLAN_FILE",
@@ -35,6 +36,8 @@ SOURCE_SECRETS_DIR = "/run/imagebuild/source-secrets"
 """One directory per Secret of a source; empty as long as the Secret does not exist."""
 REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
+BUILD_SECRETS_DIR = "/run/imagebuild/secrets"
+"""One directory per Secret of spec.secrets and spec.ssh, with the named keys as files."""
 
 WORK_DIR = "/work"
 """The only writable place beside TMP_DIR: BuildKit's state, the checkout, sockets and reports. An emptyDir."""

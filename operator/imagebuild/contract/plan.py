@@ -30,6 +30,7 @@ __all__ = [
     "Plan",
     "PlanTooLargeError",
     "Registry",
+    "SecretKey",
     "dump",
     "parse",
 ]
@@ -136,6 +137,10 @@ class Output:
     """Images to push, with {commit}, {shortCommit} and {branch} still open. No images: build and keep nothing."""
 
     images: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    """Of BuildKit's image exporter: key=value each, with any characters."""
+    commit_time: bool = False
+    """SOURCE_DATE_EPOCH is the time of the commit that is built."""
     if_exists: IfExists = IfExists.OVERWRITE
     retried: bool = False
     """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""
@@ -152,6 +157,9 @@ class BranchCache:
     """What beside the branch makes the hash in the ref, so that two builds never share a ref by name."""
     base: str | None = None
     """The branch whose cache a new branch starts from; None: the branch of the remote's HEAD."""
+    compression: str = "zstd"
+    """Of the layers in it: those of the image where that asks for one, since a layer that comes from the cache goes
+    into the image as it is. zstd takes a quarter of gzip's time."""
     imports: CacheImport = CacheImport.CURRENT_ELSE_BASE
     export: CacheExport = CacheExport.ALWAYS
 
@@ -170,6 +178,17 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKey:
+    """A value of a Secret, mounted as a file that is missing while the Secret or the key does not exist."""
+
+    name: str
+    key: str
+    path: str
+    ssh: bool = False
+    """It is to be a private key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
     http: HttpSource | None = None
@@ -184,10 +203,16 @@ class Plan:
     dockerfile: Dockerfile = Dockerfile()
     args: tuple[str, ...] = ()
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
+    platform: str | None = None
+    """That all images the Dockerfile starts from must be of: os/architecture[/variant]."""
     output: Output = Output()
     cache: BranchCache | None = None
     registry_secrets: tuple[Mount, ...] = ()
+    secret_keys: tuple[SecretKey, ...] = ()
+    """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    frontends: tuple[str, ...] = ()
+    """Repositories of the frontend images that a Dockerfile may name; none given: any."""
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False

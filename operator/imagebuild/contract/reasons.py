@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CHECKSUM_MISMATCH = "ChecksumMismatch"
     ARCHIVE_INVALID = "ArchiveInvalid"
     SPEC_INVALID = "SpecInvalid"
+    PLATFORM_MISMATCH = "PlatformMismatch"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
     REGISTRY_DENIED = "RegistryDenied"
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
     SECRET_INVALID = "SecretInvalid"
+    FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
     HOST_KEY_UNKNOWN = "HostKeyUnknown"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
@@ -163,6 +165,11 @@ TABLE: dict[Reason, Row] = {
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
     ),
+    Reason.PLATFORM_MISMATCH: Row(
+        Fault.USER,
+        "An image that the Dockerfile starts from is of another platform than spec.platforms asks for.",
+        "Start from an image of that platform, or give the FROM line of a stage that only makes files its --platform.",
+    ),
     Reason.REGISTRY_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
         "The registry does not know these credentials.",
@@ -203,6 +210,11 @@ TABLE: dict[Reason, Row] = {
         "The git server's host key is not in known_hosts, or is another one than there.",
         "Compare the key with what the server's owner publishes, put it into known_hosts of the Secret, "
         "then ask for a rebuild.",
+    ),
+    Reason.FRONTEND_NOT_ALLOWED: Row(
+        Fault.CONFIGURATION,
+        "The administrator does not allow the frontend that the Dockerfile names.",
+        "Remove the syntax= line, or ask the administrator to add the repository (frontends.allowed).",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,

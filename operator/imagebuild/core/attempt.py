@@ -13,6 +13,7 @@ from imagebuild.contract.plan import PlanTooLargeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
+from imagebuild.core.attestations import refusal
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
 from imagebuild.core.groups import group
 from imagebuild.core.limits import limit, retries, span
@@ -143,6 +144,8 @@ def _turn(case: Case, status: ImageBuildStatus) -> Decision:
 
 
 def _create(case: Case, status: ImageBuildStatus) -> Decision:
+    if refused := refusal(case.spec, case.config):
+        return case.fail(status, Reason.SPEC_INVALID, refused)
     try:
         manifest = _manifest(case, status, (status.attempt or 0) + 1)
     except PlanTooLargeError as error:

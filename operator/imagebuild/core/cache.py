@@ -25,8 +25,14 @@ def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | 
     export = given.export or plan.CacheExport.ALWAYS
     if where is None or (imports is plan.CacheImport.NONE and export is plan.CacheExport.NEVER):
         return None
+    asked = spec.output.compression
     return plan.BranchCache(
-        repository=where, scope=_scope(build, spec, given), base=given.base, imports=imports, export=export
+        repository=where,
+        scope=_scope(build, spec, given) + "".join([*(spec.platforms or ()), *([asked.type] if asked else [])]),
+        base=given.base,
+        compression=asked.type.lower() if asked else "zstd",
+        imports=imports,
+        export=export,
     )
 
 

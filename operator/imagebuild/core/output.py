@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from imagebuild.api.output import COMMIT, Output
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run
 from imagebuild.contract import plan
+from imagebuild.core.attestations import attested
 from imagebuild.core.part import Part, PlanFields
 
 
 def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     """Fills {run}; the other placeholders are for the runner, who knows the commit."""
+    args = tuple(word for opt in _options(spec.output) for word in ("--opt", opt))
     images = tuple(image.replace("{run}", str(run.number)) for image in spec.output.images or ())
     if not images:
-        return Part(plan=PlanFields(output=plan.Output()))
+        nothing = plan.Output(commit_time=spec.output.source_date_epoch == COMMIT)
+        return Part(plan=PlanFields(output=nothing), args=args)
     if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
-    wanted = plan.Output(images=images, if_exists=if_exists, inputs=run.inputs_hash, retried=retried)
-    return Part(plan=PlanFields(output=wanted))
+    wanted = plan.Output(
+        images=images,
+        attributes=tuple(_attributes(spec.output)),
+        commit_time=spec.output.source_date_epoch == COMMIT,
+        if_exists=if_exists,
+        inputs=run.inputs_hash,
+        retried=retried,
+    )
+    return Part(plan=PlanFields(output=wanted), args=args)
+
+
+def _options(wanted: Output) -> Iterator[str]:
+    """Of BuildKit's Dockerfile frontend."""
+    for key, value in sorted((wanted.labels or {}).items()):
+        yield f"label:{key}={value}"
+    if wanted.source_date_epoch not in (None, COMMIT):
+        yield f"build-arg:SOURCE_DATE_EPOCH={wanted.source_date_epoch}"
+
+
+def _attributes(wanted: Output) -> Iterator[str]:
+    """Of BuildKit's image exporter."""
+    if wanted.compression is not None:
+        yield f"compression={wanted.compression.type.lower()}"
+        if wanted.compression.level is not None:
+            yield f"compression-level={wanted.compression.level}"
+    if wanted.source_date_epoch is not None:
+        yield "rewrite-timestamp=true"
+    for key, value in sorted((wanted.annotations or {}).items()):
+        yield f"annotation.{key}={value}"
+        if attested(wanted):
+            yield f"annotation-index.{key}={value}"
 
 
 def repository(image: str) -> str:

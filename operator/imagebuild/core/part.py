@@ -22,9 +22,11 @@ class PlanFields(TypedDict, total=False):
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile
+    platform: str
     output: plan.Output
     cache: plan.BranchCache
     registry_secrets: tuple[plan.Mount, ...]
+    secret_keys: tuple[plan.SecretKey, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
+from imagebuild.core.attestations import attestations
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
 from imagebuild.core.context import contexts
@@ -22,6 +23,8 @@ from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
+from imagebuild.core.platform import node_selector, platform
+from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
@@ -56,7 +59,7 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, attempt, built_before) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec = _pod_spec(parts, box, spec, config)
     annotations = {
@@ -111,9 +114,11 @@ def parts_of(
             dockerfile(spec),
             contexts(spec),
             build_args(spec),
+            platform(spec),
             output(spec, run, retried=attempt > 1),
             cache(build, spec),
             registry_secrets(spec),
+            build_secrets(spec),
             _pod_info(),
         ),
         source(spec, built_before),
@@ -139,6 +144,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
             plan.Registry(host=entry.host, http=entry.http, insecure=entry.insecure, mirrors=entry.mirrors)
             for entry in config.registries
         ),
+        frontends=config.frontends.allowed or (),
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,
         silence=seconds(silence) if silence else None,
@@ -146,6 +152,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
 
 
 def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
+    selector = node_selector(spec)
     pull_secrets = [{"name": name} for name in config.pod.image_pull_secrets]
     return {
         "restartPolicy": "Never",
@@ -154,7 +161,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-        **({"nodeSelector": spec.pod.node_selector} if spec.pod and spec.pod.node_selector else {}),
+        **({"nodeSelector": selector} if selector else {}),
         **box.pod,
         "containers": [
             {

@@ -72,6 +72,9 @@ class Build:
         digest = _digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
             platform = _platform(self.inputs.metadata)
+            if self.plan.platform and trace.foreign_base:
+                # BuildKit marks an image as what was asked for, whatever is in it, and only warns
+                return BuildResult(essentials=_mismatch(trace, self.images, digest), details=details)
             return BuildResult(
                 essentials=Essentials(reason=Reason.BUILT, digest=digest),
                 details=replace(details, images=self.images, platform=platform),
@@ -202,6 +205,11 @@ def _runc_errors(log: Path) -> tuple[str, ...]:
                 message = json.loads(line).get("msg")
                 found += [message] if isinstance(message, str) else []
     return tuple(found)
+
+
+def _mismatch(trace: Trace, images: tuple[str, ...], digest: str | None) -> Essentials:
+    pushed = f"; it was pushed as {', '.join(images)}, {digest}" if digest else ""
+    return Essentials(reason=Reason.PLATFORM_MISMATCH, message=trace.foreign_base + pushed)
 
 
 def _metadata(file: Path) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from imagebuild.runner.problem import Problem
 __all__ = ["Inputs", "buildctl", "images", "made_from"]
 
 _SHORT = 12
-_REGISTRY_CACHE = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
-"""zstd: a quarter of gzip's time. ignore-error: a cache that cannot be written is no reason to fail a pushed image."""
+_SPECIAL = re.compile(r'[,"\s]')
+_REGISTRY_CACHE = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
+"""ignore-error: a cache that cannot be written is no reason to fail a pushed image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def made_from(plan: Plan, fetched: str) -> str:
 
 def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:
     imports = (("--import-cache", f"type=registry,ref={ref}") for ref in cache.imports)
-    export = ("--export-cache", f"type=registry,ref={cache.export},{_REGISTRY_CACHE}") if cache.export else ()
+    export = ("--export-cache", _cache(plan, cache.export)) if cache.export else ()
     return [
         "buildctl",
         f"--addr={inputs.address}",
@@ -77,7 +79,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         f"filename={inputs.filename}",
         *_contexts(inputs.contexts),
         *plan.args,
-        *(("--output", _output(refs, made_from)) if refs else ()),
+        *(("--output", _output(plan, refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
         *export,
     ]
@@ -92,7 +94,19 @@ def _contexts(named: tuple[tuple[str, Path], ...]) -> list[str]:
     ]
 
 
-def _output(refs: tuple[str, ...], made_from: str) -> str:
-    """One line of CSV: the field with the commas is quoted whole, and the quotes are part of the argument."""
-    annotation = f",annotation.{INPUTS_ANNOTATION}={made_from}" if made_from else ""
-    return f'type=image,"name={",".join(refs)}",push=true,oci-mediatypes=true{annotation}'
+def _cache(plan: Plan, ref: str) -> str:
+    compression = plan.cache.compression if plan.cache else "zstd"
+    return f"type=registry,ref={ref},compression={compression},{_REGISTRY_CACHE}"
+
+
+def _output(plan: Plan, refs: tuple[str, ...], made_from: str) -> str:
+    """One record of CSV, which needs no shell: the quotes are part of the argument."""
+    fields = ["type=image", f"name={','.join(refs)}", "push=true", "oci-mediatypes=true", *plan.output.attributes]
+    if made_from:
+        fields.append(f"annotation.{INPUTS_ANNOTATION}={made_from}")
+    return ",".join(_quoted(field) for field in fields)
+
+
+def _quoted(field: str) -> str:
+    """A field with anything else than ordinary characters is quoted whole, and quotes in it are doubled."""
+    return '"' + field.replace('"', '""') + '"' if _SPECIAL.search(field) else field

@@ -67,7 +67,7 @@ def cause(log: str, status: str = "") -> str:
     return next((told for sign, told in _CAUSES if sign in log), "")
 
 
-def configuration(registries: Iterable[Registry]) -> str:
+def configuration(registries: Iterable[Registry], frontends: Iterable[str] = ()) -> str:
     """buildkitd.toml. JSON strings and lists are TOML's too."""
     import json  # noqa: PLC0415
 
@@ -77,6 +77,8 @@ def configuration(registries: Iterable[Registry]) -> str:
         lines += [f"  {key} = true" for key in ("http", "insecure") if getattr(registry, key)]
         if registry.mirrors:
             lines.append(f"  mirrors = {json.dumps(registry.mirrors)}")
+    if allowed := list(frontends):
+        lines += ['[frontend."gateway.v0"]', f"  allowedRepositories = {json.dumps(allowed)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -89,6 +91,7 @@ class Daemon:
         env: Mapping[str, str],
         registries: Iterable[Registry],
         *,
+        frontends: Iterable[str] = (),
         sandbox: bool,
         patience: float = _START_SECONDS,
     ) -> None:
@@ -96,7 +99,7 @@ class Daemon:
         self._socket = work / "run" / "buildkitd.sock"
         self._log = work / "report" / "buildkitd.log"
         self._config = work / "buildkitd.toml"
-        self._config.write_text(configuration(registries))
+        self._config.write_text(configuration(registries, frontends))
         self._sandbox, self._patience = sandbox, patience
         self._client: socket.socket | None = None
         self.seconds = 0.0

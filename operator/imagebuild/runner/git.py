@@ -86,7 +86,13 @@ class _Repository:
         if source.submodules:
             self._fetch_submodules()
         process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
-        return Source(directory=self._directory, commit=commit, branch=branch or _as_branch(source.ref), base=base)
+        return Source(
+            directory=self._directory,
+            commit=commit,
+            commit_time=self._git("show", "--no-patch", "--format=%ct", commit).strip(),
+            branch=branch or _as_branch(source.ref),
+            base=base,
+        )
 
     def _fetch_submodules(self) -> None:
         self._git("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--force")

@@ -57,7 +57,7 @@ class Answer:
     digest: str = ""
     """This and the annotations only where the whole manifest was asked for."""
     annotations: Mapping[str, str] | None = None
-    """Of an index: its own, or those that all of its manifests have."""
+    """Of an index: its own, and those that all of its manifests have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ class Registries:
         document = _object(content)
         annotations = _texts(document.get("annotations"))
         parts = [_object(part) for part in document.get("manifests") or ()]
-        if parts and not annotations and not in_index:
+        if parts and not in_index:
             images = [part["digest"] for part in parts if not _attests(part)]
             inside = [self._manifest(host, name, image, in_index=True) for image in images]
             common = set.intersection(*(set((part.annotations or {}).items()) for part in inside)) if inside else set()
-            annotations = dict(common)
+            annotations = {**dict(common), **annotations}
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         return Answer(found=LookUp.FOUND, digest=digest, annotations=annotations)
 

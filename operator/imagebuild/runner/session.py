@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import credentials, process
+from imagebuild.runner import buildsecrets, credentials, epoch, process
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs
 from imagebuild.runner.daemon import Daemon
@@ -31,12 +31,13 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     began = time.monotonic()
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
+    buildsecrets.check(plan.secret_keys)
     logins = credentials.merge(plan.registry_secrets)
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
     with (
-        Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon,
+        Daemon(work, env, plan.registries, frontends=plan.frontends, sandbox=plan.process_sandbox) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
 
@@ -75,7 +76,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
     context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
-        plan=plan,
+        plan=epoch.with_commit_time(plan, source),
         inputs=Inputs(
             address=address,
             context=context,

@@ -30,6 +30,8 @@ class Source:
     directory: Path
     """What was fetched."""
     commit: str | None = None
+    commit_time: str = ""
+    """When the commit was made, in seconds since 1970."""
     branch: str | None = None
     """None: the build is of no branch."""
     base: str | None = None

@@ -16,7 +16,8 @@ from typing import Any
 
 __all__ = ["Trace", "Vertex"]
 
-_STEP = re.compile(r"^\[(?:[^\]]+ )?\d+/\d+\] (?!FROM )")
+_STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (?!FROM )")
+"""`[2/3] RUN …`, `[stage 2/3] RUN …`, and `[ 2/12] RUN …`: the numbers are as wide as the last one."""
 _PUSHED = re.compile(r"^pushing manifest for (\S+)@(sha256:[0-9a-f]{64})$")
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]")
 _LOG_LINES = 30
@@ -24,6 +25,7 @@ _LOG_HEAD = 400
 _EXPORT, _CACHE_EXPORT = "exporting to ", "exporting cache to "
 _LOCAL = ("exporting layers", "preparing build cache for export", "extracting ")
 """What BuildKit works at without a word of how far it has come, and without asking anybody else."""
+_FOREIGN_BASE = "InvalidBaseImagePlatform: "
 _CANCELLED = "context canceled"
 
 
@@ -51,6 +53,7 @@ class Trace:
         self._file, self._offset, self._rest = file, 0, b""
         self._vertices: dict[str, Vertex] = {}
         self._manifest: str | None = None
+        self._warnings: list[str] = []
         self._local: set[tuple[str, str]] = set()
 
     def read(self) -> None:
@@ -100,6 +103,12 @@ class Trace:
         return next((vertex for vertex in self._vertices.values() if _to_blame(vertex)), None)
 
     @property
+    def foreign_base(self) -> str:
+        """That an image the Dockerfile starts from is of another platform than is built, in BuildKit's words."""
+        found = (said for said in self._warnings if said.startswith(_FOREIGN_BASE))
+        return next(found, "").removeprefix(_FOREIGN_BASE)
+
+    @property
     def cache_export_error(self) -> str:
         return next((vertex.error for vertex in self._vertices.values() if vertex.name.startswith(_CACHE_EXPORT)), "")
 
@@ -130,6 +139,8 @@ class Trace:
                 self._take_status(entry)
             for entry in document.get("logs") or ():
                 self._take_log(entry)
+            for entry in document.get("warnings") or ():
+                self._warnings.append(base64.b64decode(entry["short"]).decode(errors="replace"))
 
     def _take_vertex(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.setdefault(entry["digest"], Vertex(entry.get("name", "")))
