@@ -13,6 +13,13 @@ from testbed.place import ROOT, Place
 NAMESPACE = "imagebuild-system"
 SECCOMP_NAMESPACE = "imagebuild-seccomp"
 ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
+ALLOWED = {
+    "labels": ["kueue.x-k8s.io/queue-name", "team=*"],
+    "annotations": ["example.com/*"],
+    "serviceAccounts": ["builder"],
+    "priorityClasses": ["e2e-*"],
+}
+"""What the tests' ImageBuilds may say of their pods."""
 
 
 def operator_config(place: Place) -> dict[str, object]:
@@ -24,6 +31,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
         "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
         "certificateAuthorities": place.authorities,
+        "pod": {"allow": ALLOWED},
     }
 
 

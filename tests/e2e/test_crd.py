@@ -14,6 +14,7 @@ pytestmark = pytest.mark.cluster
 
 GIT: dict[str, Any] = {"url": "https://git.example.com/a/b.git"}
 IMAGES: dict[str, Any] = {"images": ["registry.example.com/a/b:1"]}
+ANTI = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "x"}}}
 
 
 def spec(**fields: Any) -> dict[str, Any]:
@@ -48,6 +49,17 @@ GOOD = {
     "nothing kept": {"output": {"discard": True}},
     "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
     "a span of several units": spec(timeouts={"build": "1h30m"}),
+    "everything of a pod": spec(
+        pod={
+            "tolerations": [{"key": "a.example.com/b", "operator": "Exists", "effect": "NoExecute"}],
+            "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [ANTI]}},
+            "serviceAccountName": "builder",
+            "priorityClassName": "high",
+            "runtimeClassName": "kata",
+            "labels": {"kueue.x-k8s.io/queue-name": "team_a.1", "team": ""},
+            "annotations": {"example.com/a": "anything, 'at all'"},
+        }
+    ),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
@@ -91,6 +103,14 @@ BAD = {
     ),
     "an argument's name with a space": (spec(args={"A B": "c"}), "a name of an argument has letters, digits and '_'"),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
+    "a label that is none": (spec(pod={"labels": {"a b": "c"}}), "must be keys of labels such as team"),
+    "a value that no label has": (spec(pod={"labels": {"a": "-c"}}), "values of labels have letters, digits"),
+    "an annotation that is none": (spec(pod={"annotations": {"/a": "c"}}), "must be keys of annotations"),
+    "an effect that does not exist": (spec(pod={"tolerations": [{"effect": "Never"}]}), "Unsupported value"),
+    "a misspelt word of an affinity": (
+        spec(pod={"affinity": {"nodeAffinity": {"required": {}}}}),
+        'unknown field "spec.pod.affinity.nodeAffinity.required"',
+    ),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),
     "a policy that does not exist": (spec(cache={"branch": {"import": "All"}}), "CurrentElseBase"),

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
@@ -62,6 +63,7 @@ class Reason(StrEnum):
     CONFIG_MAP_MISSING = "ConfigMapMissing"
     QUOTA_EXCEEDED = "QuotaExceeded"
     UNSCHEDULABLE = "Unschedulable"
+    SCHEDULING_GATED = "SchedulingGated"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     PROFILE_MISSING = "SeccompProfileMissing"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
@@ -176,6 +178,11 @@ TABLE: dict[Reason, Row] = {
         "The git server wants credentials, or has no such repository.",
         "Check the URL in source.git.url; private repositories are not supported yet.",
     ),
+    Reason.NOT_ALLOWED: Row(
+        Fault.CONFIGURATION,
+        "The administrator does not allow what spec.pod or spec.timeouts ask for.",
+        "Leave out what the message names, or ask the administrator to allow it; then ask for a rebuild.",
+    ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
@@ -211,6 +218,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.UNSCHEDULABLE: Row(
         Fault.WAITING, "No node takes the build pod.", "Compare pod.resources with what the nodes have."
+    ),
+    Reason.SCHEDULING_GATED: Row(
+        Fault.WAITING,
+        "The build pod waits until a queue such as Kueue lets it be scheduled.",
+        "Look at that queue, for Kueue at the Workload of the pod.",
     ),
     Reason.IMAGE_PULL_FAILED: Row(
         Fault.WAITING, "The node cannot pull the builder image.", "Check builder.image in the operator's configuration."

@@ -19,6 +19,7 @@ from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
 from imagebuild.core.part import Manifest
 from imagebuild.core.pod import pod, pod_hash
+from imagebuild.core.policy import refusal
 
 
 def attempt(case: Case, status: ImageBuildStatus, seen: Observation | None) -> Decision:
@@ -43,13 +44,21 @@ def outcome(status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus | N
 def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
     if seen.state is State.RUNNING:
         return case.report(report.under_way(status, seen))
-    told = report.under_way(report.missing(status, seen.reason, "", seen.created_at), seen)
+    told = report.under_way(_waits(case, status, seen), seen)
     if not seen.ending:
         if _corrected(case, status, seen):
             return case.report(report.waiting(report.closed(told), Reason.STARTING))
         if _late(case, told):
             return Stop(pod=seen, reason=Reason.START_TIMED_OUT)  # the run ends when it is gone
     return case.report(told, _deadline(case, told))
+
+
+def _waits(case: Case, status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus:
+    """A pod that a queue of others holds back waits for its turn still: what is missing counts from its end."""
+    if seen.reason is Reason.SCHEDULING_GATED:
+        return report.waiting(status, seen.reason).model_copy(update={"waiting_since": None})
+    was_gated = case.build.status.reason is Reason.SCHEDULING_GATED
+    return report.missing(status, seen.reason, "", case.now if was_gated else seen.created_at)
 
 
 def _corrected(case: Case, status: ImageBuildStatus, seen: Observation) -> bool:
@@ -99,9 +108,8 @@ def _missing(case: Case, status: ImageBuildStatus) -> Decision:
 
 
 def _next(case: Case, status: ImageBuildStatus) -> Decision:
-    if case.build.unknown_fields:
-        told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
-        return case.report(report.waiting(status, Reason.OPERATOR_TOO_OLD, told))
+    if never := _never(case, status):
+        return never
     if status.reason in (Reason.SUSPENDED, Reason.HELD) and not case.config.hold:
         status = status.model_copy(update={"queued_at": case.now})  # its wait for a turn begins only now
     if late := _late(case, status):
@@ -113,6 +121,16 @@ def _next(case: Case, status: ImageBuildStatus) -> Decision:
     if case.config.hold:
         return case.report(report.waiting(status, Reason.HELD))
     return _turn(case, status)
+
+
+def _never(case: Case, status: ImageBuildStatus) -> Report | None:
+    """What no time and no slot would change."""
+    if case.build.unknown_fields:
+        told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
+        return case.report(report.waiting(status, Reason.OPERATOR_TOO_OLD, told))
+    if told := refusal(case.spec, case.config, case.build.namespace):
+        return case.fail(status, Reason.NOT_ALLOWED, told)
+    return None
 
 
 def _in_the_way(case: Case, status: ImageBuildStatus) -> Decision | None:
@@ -166,7 +184,7 @@ def _deadline(case: Case, status: ImageBuildStatus) -> datetime | None:
     """When the run, which waits, is given up."""
     if status.waiting_since is not None:
         return status.waiting_since + span(case.spec, case.config, "start")
-    if not status.attempt and status.queued_at is not None:
+    if (not status.attempt or status.reason is Reason.SCHEDULING_GATED) and status.queued_at is not None:
         return status.queued_at + span(case.spec, case.config, "queue")
     return None
 

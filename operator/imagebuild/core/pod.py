@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.pod import Resources
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
@@ -21,6 +19,7 @@ from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
+from imagebuild.core.scheduling import marks, resources, scheduling
 from imagebuild.core.source import source
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
@@ -57,7 +56,8 @@ def pod(
     box = sandbox(config, build.namespace)
     parts = parts_of(build, spec, run, built_before) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
-    pod_spec = _pod_spec(parts, box, spec, config)
+    pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
+    identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -65,6 +65,7 @@ def pod(
             "name": pod_name(build, run.number, attempt),
             "namespace": build.namespace,
             "labels": {
+                **theirs["labels"],
                 names.MANAGED_BY: names.MANAGER,
                 names.LABEL_BUILD: names.label_value(build.name),
                 names.LABEL_RUN: str(run.number),
@@ -72,11 +73,12 @@ def pod(
                 "sidecar.istio.io/inject": "false",
             },
             "annotations": {
+                **theirs["annotations"],
                 **_UNDISTURBED,
                 **box.annotations,
                 names.ANNOTATION_INPUTS: run.inputs_hash,
                 names.ANNOTATION_GENERATION: str(build.generation),
-                names.ANNOTATION_POD_HASH: _hash(json.dumps(pod_spec, sort_keys=True) + described),
+                names.ANNOTATION_POD_HASH: _hash(identity),
                 **({names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}),
                 names.ANNOTATION_PLAN: described,
             },
@@ -143,7 +145,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
-        **({"nodeSelector": spec.pod.node_selector} if spec.pod and spec.pod.node_selector else {}),
+        **scheduling(spec),
         **box.pod,
         "containers": [
             {
@@ -151,7 +153,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
                 "image": config.builder.image,
                 "command": list(layout.RUNNER_COMMAND),
                 "env": [{"name": name, "value": value} for name, value in layout.WORK_ENV.items()],
-                "resources": _resources(spec, config),
+                "resources": resources(spec, config),
                 "securityContext": box.container,
                 "terminationMessagePath": layout.TERMINATION_LOG,
                 "volumeMounts": [
@@ -176,16 +178,3 @@ def _pod_info() -> Part:
         )
     ]
     return volume("pod", layout.POD_INFO_DIR, {"downwardAPI": {"items": items}})
-
-
-def _resources(spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
-    """The user's amounts over the operator's. A limit without a request is the request, too; a request without a limit
-    has none, since the operator's own could be lower, and the API server would refuse the pod."""
-    asked = (spec.pod.resources if spec.pod else None) or Resources()
-    requests = {**(config.pod.resources.requests or {}), **(asked.limits or {}), **(asked.requests or {})}
-    limits = {**_unless(config.pod.resources.limits, asked.requests), **(asked.limits or {})}
-    return {"requests": requests, **({"limits": limits} if limits else {})}
-
-
-def _unless(amounts: Mapping[str, str] | None, others: Mapping[str, str] | None) -> dict[str, str]:
-    return {key: amount for key, amount in (amounts or {}).items() if key not in (others or {})}
