@@ -60,6 +60,7 @@ GOOD = {
             "annotations": {"example.com/a": "anything, 'at all'"},
         }
     ),
+    "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
@@ -110,6 +111,10 @@ BAD = {
     "a misspelt word of an affinity": (
         spec(pod={"affinity": {"nodeAffinity": {"required": {}}}}),
         'unknown field "spec.pod.affinity.nodeAffinity.required"',
+    ),
+    "a login for a URL": (
+        spec(registrySecrets=[{"name": "a", "registry": "https://r.io"}]),
+        "must be host or host:port, perhaps with a path",
     ),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),

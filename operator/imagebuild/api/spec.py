@@ -14,20 +14,16 @@ from pydantic import Field
 
 from imagebuild.api.cache import Cache
 from imagebuild.api.dockerfile import Dockerfile
-from imagebuild.api.model import Duration, Model, ObjectName, rules, text
+from imagebuild.api.model import Duration, Model, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
+from imagebuild.api.registry import RegistrySecret
 from imagebuild.api.source import Source
 
 INPUTS = ("source", "dockerfile", "args", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
-
-
-class SecretReference(Model):
-    name: ObjectName
-    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class Timeouts(Model):
@@ -86,8 +82,8 @@ class ImageBuildSpec(Model):
     """Build input: a change starts a new run."""
     cache: Cache | None = None
     """What is read from earlier builds and left for later ones."""
-    registry_secrets: Annotated[tuple[SecretReference, ...] | None, Field(max_length=16)] = None
-    """Secrets of type kubernetes.io/dockerconfigjson, merged in this order; the last one wins for a registry."""
+    registry_secrets: Annotated[tuple[RegistrySecret, ...] | None, Field(max_length=16)] = None
+    """Secrets with credentials, merged: what fits closest the images pushed wins for a registry, else the last one."""
     pod: PodSettings | None = None
     """Of the pod that builds."""
     timeouts: Timeouts | None = None

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "PlanTooLargeError",
     "Registry",
+    "RegistrySecret",
     "dump",
     "parse",
 ]
@@ -132,6 +133,14 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySecret(Mount):
+    """A Secret with credentials for registries."""
+
+    registry: str | None = None
+    """What a bare user name and password are for: host[:port][/path]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
     directory: Mount | None = None
@@ -143,7 +152,7 @@ class Plan:
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
     output: Output = Output()
     cache: BranchCache | None = None
-    registry_secrets: tuple[Mount, ...] = ()
+    registry_secrets: tuple[RegistrySecret, ...] = ()
     registries: tuple[Registry, ...] = ()
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""

@@ -20,7 +20,7 @@ class PlanFields(TypedDict, total=False):
     dockerfile: plan.Dockerfile
     output: plan.Output
     cache: plan.BranchCache
-    registry_secrets: tuple[plan.Mount, ...]
+    registry_secrets: tuple[plan.RegistrySecret, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.cacherefs import CacheRefs, slug
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.reference import repository
 
-__all__ = ["Inputs", "buildctl", "images", "made_from"]
+__all__ = ["Inputs", "buildctl", "images", "made_from", "pushed"]
 
 _SHORT = 12
 _REGISTRY_CACHE = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
@@ -34,6 +35,12 @@ class Inputs:
 def images(plan: Plan, commit: str | None, branch: str | None) -> tuple[str, ...]:
     """The references to push, their placeholders filled. Raises Problem where there is nothing to fill one with."""
     return tuple(_filled(image, commit, branch) for image in plan.output.images)
+
+
+def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Registry and repository of all that the build writes, images first."""
+    cache = (plan.cache.repository,) if plan.cache else ()
+    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache)))
 
 
 def _filled(image: str, commit: str | None, branch: str | None) -> str:

@@ -14,7 +14,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
 from imagebuild.runner import credentials, process
 from imagebuild.runner.build import Build
-from imagebuild.runner.command import Inputs
+from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
@@ -30,7 +30,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     began = time.monotonic()
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
-    logins = credentials.merge(plan.registry_secrets)
+    logins = credentials.merge(plan.registry_secrets, pushed(plan))
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
