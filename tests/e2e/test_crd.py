@@ -14,6 +14,7 @@ pytestmark = pytest.mark.cluster
 
 GIT: dict[str, Any] = {"url": "https://git.example.com/a/b.git"}
 IMAGES: dict[str, Any] = {"images": ["registry.example.com/a/b:1"]}
+S3 = {"bucket": "caches", "region": "eu-central-1", "endpointURL": "http://s3.tools:9000", "usePathStyle": True}
 ANTI = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "x"}}}
 
 
@@ -58,6 +59,14 @@ GOOD = {
             "runtimeClassName": "kata",
             "labels": {"kueue.x-k8s.io/queue-name": "team_a.1", "team": ""},
             "annotations": {"example.com/a": "anything, 'at all'"},
+        }
+    ),
+    "every place of a cache": spec(
+        cache={
+            "import": [{"registry": {"ref": "r.io/a/b:c"}}, {"s3": S3}, {"local": {"claimName": "a", "path": "b"}}],
+            "export": [{"azblob": {"accountURL": "https://a.example.com"}}, {"inline": {}}, {"s3": S3, "mode": "Min"}],
+            "s3Credentials": {"name": "a"},
+            "noCacheStages": ["test"],
         }
     ),
     "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
@@ -116,6 +125,26 @@ BAD = {
         spec(registrySecrets=[{"name": "a", "registry": "https://r.io"}]),
         "must be host or host:port, perhaps with a path",
     ),
+    "a cache from two places": (
+        spec(cache={"import": [{"s3": S3, "local": {"claimName": "a"}}]}),
+        "give one place to import from: registry, s3, azblob or local",
+    ),
+    "a cache for nowhere": (spec(cache={"export": [{"mode": "Max"}]}), "give one place to export to"),
+    "a mode of an inline cache": (
+        spec(cache={"export": [{"inline": {}, "mode": "Max"}]}),
+        "an inline cache has neither mode nor compression of its own",
+    ),
+    "a cache ref without a tag": (
+        spec(cache={"import": [{"registry": {"ref": "r.io/a"}}]}),
+        "must be registry/repository:tag",
+    ),
+    "a password in the URL of a store": (
+        spec(cache={"import": [{"s3": {**S3, "endpointURL": "https://a:b@s3.example.com"}}]}),
+        "must be https://host without a password",
+    ),
+    "a bucket with a comma": (spec(cache={"import": [{"s3": {**S3, "bucket": "a,b=c"}}]}), "must have letters, digits"),
+    "no cache twice": (spec(cache={"noCache": True, "noCacheStages": ["a"]}), "not both"),
+    "a stage with a comma": (spec(cache={"noCacheStages": ["a,b"]}), "must be the name of a stage"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),
     "a policy that does not exist": (spec(cache={"branch": {"import": "All"}}), "CurrentElseBase"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 __all__ = [
+    "CACHE_DIR",
     "CONTAINER",
     "EXIT_FAILED",
     "PLAN_FILE",
     "POD_INFO_DIR",
     "REGISTRY_SECRETS_DIR",
     "RUNNER_COMMAND",
+    "S3_CREDENTIALS_DIR",
     "SOURCE_DIR",
     "STOP_FILE",
     "SUB_IDS_IN_POD",
@@ -32,6 +34,11 @@ SOURCE_DIR = "/run/imagebuild/source"
 """Where a source that is a volume (a ConfigMap) is mounted, read-only."""
 REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
+
+CACHE_DIR = "/run/imagebuild/cache"
+"""One directory per claim that holds a cache, named by its place in the list; writable."""
+S3_CREDENTIALS_DIR = "/run/imagebuild/s3"
+"""Of the Secret with the credentials file for caches in S3; empty as long as the Secret does not exist."""
 
 WORK_DIR = "/work"
 """The only writable place beside TMP_DIR: BuildKit's state, the checkout, sockets and reports. An emptyDir."""

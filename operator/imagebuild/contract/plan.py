@@ -19,6 +19,7 @@ __all__ = [
     "BranchCache",
     "CacheExport",
     "CacheImport",
+    "CacheImports",
     "Dockerfile",
     "GitSource",
     "IfExists",
@@ -112,6 +113,16 @@ class BranchCache:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheImports:
+    """Caches to read beside the branch's."""
+
+    refs: tuple[str, ...] = ()
+    """In registries; only those that are there are imported."""
+    others: tuple[str, ...] = ()
+    """As buildctl's --import-cache takes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
     """How BuildKit and the runner reach one registry host (`host` or `host:port`)."""
 
@@ -152,6 +163,11 @@ class Plan:
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
     output: Output = Output()
     cache: BranchCache | None = None
+    cache_imports: CacheImports = CacheImports()
+    cache_exports: tuple[str, ...] = ()
+    """Refs in registries that `args` say are written; credentials must cover them."""
+    s3_credentials: Mount | None = None
+    """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()
     registries: tuple[Registry, ...] = ()
     certificates: str = ""

@@ -20,6 +20,9 @@ class PlanFields(TypedDict, total=False):
     dockerfile: plan.Dockerfile
     output: plan.Output
     cache: plan.BranchCache
+    cache_imports: plan.CacheImports
+    cache_exports: tuple[str, ...]
+    s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
 
 

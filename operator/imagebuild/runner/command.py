@@ -40,7 +40,7 @@ def images(plan: Plan, commit: str | None, branch: str | None) -> tuple[str, ...
 def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
     """Registry and repository of all that the build writes, images first."""
     cache = (plan.cache.repository,) if plan.cache else ()
-    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache)))
+    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
 
 
 def _filled(image: str, commit: str | None, branch: str | None) -> str:
@@ -82,6 +82,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         *plan.args,
         *(("--output", _output(refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
+        *(word for other in cache.others for word in ("--import-cache", other)),
         *export,
     ]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.cacherefs import CacheRefs, candidates, choose
+from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.fetch import Source, fetch
@@ -75,8 +75,9 @@ class Preparation(threading.Thread):
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        policy, cache = self._plan.output.if_exists, self._plan.cache
-        if policy is IfExists.OVERWRITE and cache is None:
+        policy, cache, given = self._plan.output.if_exists, self._plan.cache, self._plan.cache_imports
+        self.cache = CacheRefs(others=given.others)
+        if policy is IfExists.OVERWRITE and cache is None and not given.refs:
             return
         # half of what the runner takes to import, and not needed before the daemon is on its way
         from imagebuild.runner import existing, registry  # noqa: PLC0415
@@ -84,8 +85,10 @@ class Preparation(threading.Thread):
         settings = {entry.host: entry for entry in self._plan.registries}
         registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
         self.there = existing.look(policy, self.images, self.made_from, registries)
-        if cache is not None and self.there is None:
-            self.cache = self._look_for_cache(cache, registries)
+        if self.there is None:
+            asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]
+            branch = self._look_for_cache(cache, registries) if cache is not None else CacheRefs()
+            self.cache = beside(branch, given, [answer().found for answer in asked])
 
     def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
         branch, base = self.source.branch, wanted.base or self.source.base

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import credentials, process
+from imagebuild.runner import cloud, credentials, process
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
@@ -35,7 +35,9 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
     with (
-        Daemon(work, env, plan.registries, sandbox=plan.process_sandbox) as daemon,
+        Daemon(
+            work, {**env, **cloud.environment(plan.s3_credentials)}, plan.registries, sandbox=plan.process_sandbox
+        ) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
 
@@ -95,10 +97,10 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
 def _with_one_retry(build: Build, check: Callable[[], None]) -> BuildResult:
     """A cache that names layers its registry has lost fails a build; without it the build goes on."""
     result = build.run(check)
-    if result.essentials.reason is not Reason.CACHE_LOST or not build.cache.imports:
+    if result.essentials.reason is not Reason.CACHE_LOST or not build.cache.read:
         return result
     process.say("the cache names a layer that is gone: building once more without it")
-    return dataclasses.replace(build, cache=dataclasses.replace(build.cache, imports=())).run(check)
+    return dataclasses.replace(build, cache=build.cache.unread()).run(check)
 
 
 def _inside(directory: Path, path: str) -> Path:
