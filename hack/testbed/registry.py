@@ -1,4 +1,4 @@
-"""The registries as a client on the host sees them: manifests by tag or digest, and nothing more."""
+"""The registries as a client on the host sees them: manifests by tag or digest, and their end."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ def manifest(place: Place, image: str) -> tuple[str, dict[str, Any]] | None:
         if error.code == _NOT_FOUND:
             return None
         raise
+
+
+def delete(place: Place, image: str, *, layers: bool) -> None:
+    """The manifest that the tag names, or what a clean-up by age may take from below it: its layers. Of the open
+    registry, which must allow it."""
+    found = manifest(place, image)
+    assert found is not None, f"there is no {image}"
+    digest, content = found
+    host, _, rest = image.partition("/")
+    repository = rest.rpartition(":")[0]
+    below = [f"blobs/{layer['digest']}" for layer in content["layers"]]
+    for path in below if layers else [f"manifests/{digest}"]:
+        request = urllib.request.Request(f"http://{host}/v2/{repository}/{path}", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
 
 
 def docker_config(place: Place, password: str | None = None) -> str:

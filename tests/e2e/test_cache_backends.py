@@ -7,7 +7,7 @@ import json
 import pytest
 
 from e2e.story import FIVE_STEPS, Story
-from testbed import registry, s3
+from testbed import claims, registry, s3
 from testbed.kubectl import Document
 
 pytestmark = pytest.mark.cluster
@@ -24,6 +24,7 @@ def twice(story: Story, cache: Document, output: Document = DISCARD, dockerfile:
     return status
 
 
+@pytest.mark.xdist_group("s3")
 def test_an_object_store(story: Story) -> None:
     s3.serve(story.kubectl)
     story.kubectl.apply(s3.credentials("store"))
@@ -45,6 +46,7 @@ def test_an_object_store(story: Story) -> None:
         assert s3.PASSWORD not in story.kubectl("logs", pod["metadata"]["name"])
 
 
+@pytest.mark.xdist_group("s3")
 def test_an_object_store_that_refuses_fails_nothing_and_a_missing_secret_is_waited_for(story: Story) -> None:
     s3.serve(story.kubectl)
     where = {"bucket": s3.BUCKET, "region": s3.REGION, "endpointURL": s3.url(story.namespace), "usePathStyle": True}
@@ -57,15 +59,16 @@ def test_an_object_store_that_refuses_fails_nothing_and_a_missing_secret_is_wait
 
 
 def test_a_directory_on_a_claim(story: Story) -> None:
-    claim: Document = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "caches"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
-    story.kubectl.apply(claim)
+    claims.make(story.kubectl, "caches")
     place: Document = {"local": {"claimName": "caches", "path": "shop"}}
     assert twice(story, {"import": [place], "export": [place]})["cache"]["summary"] == "5/5"
+
+
+def test_a_claim_that_may_not_be_written_is_named(story: Story) -> None:
+    claims.make(story.kubectl, "caches", mode="0755")
+    place: Document = {"local": {"claimName": "caches"}}
+    story.apply(story.inline(output=DISCARD, cache={"export": [place]}))
+    assert "the claim caches" in story.fails("VolumeNotWritable")["message"]
 
 
 def test_a_ref_of_a_registry(story: Story) -> None:

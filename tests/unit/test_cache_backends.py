@@ -15,7 +15,7 @@ from imagebuild.contract.result import CacheRef, LookUp
 from imagebuild.core.cache import branch_cache
 from imagebuild.core.cachebackends import backends
 from imagebuild.core.part import Part
-from imagebuild.runner import cloud
+from imagebuild.runner import cloud, volumes
 from imagebuild.runner.cacherefs import CacheRefs, beside
 from imagebuild.runner.problem import Problem
 
@@ -76,7 +76,7 @@ def test_a_place_to_export_to_is_one_word(target: dict[str, Any], words: str) ->
 )
 def test_a_place_to_import_from_is_left_to_the_runner_which_may_do_without(source: dict[str, Any], words: str) -> None:
     found = part(**{"import": [source]})
-    assert (found.args, found.plan) == ((), {"cache_imports": CacheImports(others=(words,))})
+    assert (found.args, found.plan["cache_imports"]) == ((), CacheImports(others=(words,)))
 
 
 def test_a_ref_to_import_is_for_the_runner_to_ask_for_and_one_to_write_for_it_to_log_in_to() -> None:
@@ -90,6 +90,18 @@ def test_a_claim_is_mounted_once_however_often_it_is_named() -> None:
     assert [volume["persistentVolumeClaim"]["claimName"] for volume in found.volumes] == ["a", "b"]
     assert [mount["mountPath"] for mount in found.mounts] == ["/run/imagebuild/cache/0", "/run/imagebuild/cache/1"]
     assert "dest=/run/imagebuild/cache/0/x" in found.args[1]
+    assert [(claim.name, claim.path) for claim in found.plan["claims"]] == [
+        ("a", "/run/imagebuild/cache/0"),
+        ("b", "/run/imagebuild/cache/1"),
+    ]
+
+
+def test_a_volume_that_cannot_be_written_is_named_by_its_claim_before_anything_is_built() -> None:
+    claims = (Mount(name="good", path="/0"), Mount(name="bad", path="/1"))
+    volumes.check(claims, lambda _: True)
+    with pytest.raises(Problem, match="the claim bad") as raised:
+        volumes.check(claims, lambda path: path == "/0")
+    assert raised.value.reason is Reason.VOLUME_NOT_WRITABLE
 
 
 @pytest.mark.parametrize(

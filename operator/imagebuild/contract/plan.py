@@ -137,7 +137,8 @@ class Registry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
+    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist; or a
+    claim, without which there is no pod."""
 
     name: str
     path: str
@@ -166,6 +167,8 @@ class Plan:
     cache_imports: CacheImports = CacheImports()
     cache_exports: tuple[str, ...] = ()
     """Refs in registries that `args` say are written; credentials must cover them."""
+    claims: tuple[Mount, ...] = ()
+    """Volumes of claims that the build writes to."""
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()

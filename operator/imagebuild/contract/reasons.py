@@ -51,6 +51,7 @@ class Reason(StrEnum):
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
@@ -177,6 +178,11 @@ TABLE: dict[Reason, Row] = {
         Fault.CONFIGURATION,
         "The git server wants credentials, or has no such repository.",
         "Check the URL in source.git.url; private repositories are not supported yet.",
+    ),
+    Reason.VOLUME_NOT_WRITABLE: Row(
+        Fault.CONFIGURATION,
+        "The build pod may not write to the volume of a claim.",
+        "Use a kind of volume that takes fsGroup, or make its directory writable for the group 1000.",
     ),
     Reason.NOT_ALLOWED: Row(
         Fault.CONFIGURATION,

@@ -101,7 +101,10 @@ def _claims(given: Iterable[CacheSource | CacheTarget]) -> dict[str, str]:
 
 
 def _volumes(claims: Mapping[str, str]) -> Part:
+    if not claims:
+        return Part()
     return Part(
+        plan=PlanFields(claims=tuple(plan.Mount(name=name, path=path) for name, path in claims.items())),
         volumes=tuple(
             {"name": f"cache-{place}", "persistentVolumeClaim": {"claimName": name}}
             for place, name in enumerate(claims)

@@ -22,6 +22,7 @@ class PlanFields(TypedDict, total=False):
     cache: plan.BranchCache
     cache_imports: plan.CacheImports
     cache_exports: tuple[str, ...]
+    claims: tuple[plan.Mount, ...]
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
 
