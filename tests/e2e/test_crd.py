@@ -69,6 +69,7 @@ GOOD = {
             "noCacheStages": ["test"],
         }
     ),
+    "a cache volume": spec(cache={"volume": {"claimName": "a"}}),
     "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }

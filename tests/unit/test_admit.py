@@ -10,7 +10,7 @@ import make
 from imagebuild.api.config import Limits
 from imagebuild.api.spec import Policy
 from imagebuild.contract.reasons import Reason
-from imagebuild.core.admit import Candidate, Group, Key, Member, Progress, Verdict, admit
+from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Progress, Verdict, admit
 
 PARALLEL, SERIAL, LATEST = Policy.PARALLEL, Policy.SERIAL, Policy.LATEST
 WAITING, UNDER_WAY, DONE = Progress.WAITING, Progress.UNDER_WAY, Progress.DONE
@@ -167,6 +167,41 @@ def test_one_that_waits_for_its_group_takes_no_slot() -> None:
     members = (member("1", SERIAL, UNDER_WAY), member("2", SERIAL, WAITING))
     candidates = [Candidate(key=("a", "2"), since=make.at(2), group=GROUP), *waiting(("a", "9", 9))]
     assert starting(admit(candidates, [("a", "1")], limits(2, 2), {GROUP: members})) == ["a/9"]
+
+
+# --- cache volumes
+
+CLAIM = ("a", "cache")
+
+
+def volume_users(*names: str, group: Group | None = None) -> list[Candidate]:
+    return [Candidate(key=("a", name), since=make.at(int(name)), claim=CLAIM, group=group) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("used_by", "first"),
+    [
+        pytest.param({}, ["a/1"], id="one of those that wait for it, the one that waits longest"),
+        pytest.param({CLAIM: ("a", "9")}, [], id="none while another uses it"),
+        pytest.param({CLAIM: ("a", "2")}, ["a/2"], id="the one that has it already"),
+        pytest.param({("b", "cache"): ("b", "9")}, ["a/1"], id="a claim of the same name in another namespace"),
+    ],
+)
+def test_a_cache_volume_is_used_by_one_build_at_a_time(used_by: dict[Claim, Key], first: list[str]) -> None:
+    verdicts = admit(volume_users("1", "2", "3"), [], limits(9, 9), {}, used_by)
+    assert starting(verdicts) == first
+    waits = [verdict for verdict in verdicts.values() if verdict.reason is Reason.QUEUED]
+    assert all(verdict.message.startswith("waits for its cache volume, which ") for verdict in waits)
+
+
+def test_one_that_waits_for_a_cache_volume_takes_no_slot() -> None:
+    candidates = [*volume_users("1"), *waiting(("a", "9", 9))]
+    assert starting(admit(candidates, [], limits(1, 1), {}, {CLAIM: ("a", "8")})) == ["a/9"]
+
+
+def test_one_that_waits_in_a_group_keeps_no_cache_volume_from_another_of_it() -> None:
+    members = (member("1", SERIAL, WAITING, order=2), member("2", SERIAL, WAITING, order=1))
+    assert starting(admit(volume_users("1", "2", group=GROUP), [], limits(9, 9), {GROUP: members})) == ["a/2"]
 
 
 # --- the queue's length

@@ -12,7 +12,7 @@ from imagebuild.api.cache import Cache
 from imagebuild.contract.plan import CacheImports, Mount
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import CacheRef, LookUp
-from imagebuild.core.cache import branch_cache
+from imagebuild.core.cache import branch_cache, cache
 from imagebuild.core.cachebackends import backends
 from imagebuild.core.part import Part
 from imagebuild.runner import cloud, volumes
@@ -131,6 +131,38 @@ def test_the_branch_cache_is_on_unless_another_place_is_named(cache: dict[str, A
     build = make.make_build({**make.SPEC, "cache": cache})
     assert build.spec is not None
     assert (branch_cache(build, build.spec) is not None) is on
+
+
+# --- a cache volume
+
+
+def test_a_cache_volume_is_a_claim_that_is_mounted_and_the_branch_cache_stays_on() -> None:
+    build = make.make_build({**make.SPEC, "cache": {"volume": {"claimName": "c"}}})
+    assert build.spec is not None
+    found = cache(build, build.spec)
+    assert found.plan["volume"] == Mount(name="c", path="/run/imagebuild/volume")
+    assert "cache" in found.plan
+    assert [volume["persistentVolumeClaim"]["claimName"] for volume in found.volumes] == ["c"]
+    assert [mount["mountPath"] for mount in found.mounts] == ["/run/imagebuild/volume"]
+
+
+def test_a_cache_volume_is_held_by_one_runner_and_another_waits_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    claim = Mount(name="c", path=str(tmp_path))
+
+    def stop() -> None:
+        raise Problem(Reason.SUPERSEDED, "")
+
+    with volumes.hold(claim, stop) as state:
+        assert state == tmp_path / "buildkit"
+        with pytest.raises(Problem), volumes.hold(claim, stop):
+            pass
+    with volumes.hold(claim, stop):
+        pass
+
+
+def test_without_a_cache_volume_there_is_nothing_to_hold() -> None:
+    with volumes.hold(None, lambda: None) as state:
+        assert state is None
 
 
 # --- credentials

@@ -47,6 +47,11 @@ class BranchCache(Model):
     """Default Always. The ref of the base branch is written by builds of that branch only."""
 
 
+class CacheVolume(Model):
+    claim_name: ObjectName
+    """Of a PersistentVolumeClaim in the build's namespace, used by one build at a time: others of it wait."""
+
+
 class Cache(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -66,6 +71,8 @@ class Cache(Model):
     """Caches to write beside the branch's, once the build has succeeded. One that cannot be written fails nothing."""
     s3_credentials: SecretReference | None = None
     """For all S3 caches: a Secret with the key `credentials`, a credentials file as Amazon's tools read it."""
+    volume: CacheVolume | None = None
+    """Keep all that BuildKit has on a volume, so that RUN --mount=type=cache survives. The branch cache stays on."""
     no_cache: bool | None = None
     """Run all steps anew, and write the caches all the same."""
     no_cache_stages: Annotated[tuple[Stage, ...] | None, Field(min_length=1, max_length=32)] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CACHE_DIR",
+    "CACHE_VOLUME_DIR",
     "CONTAINER",
     "EXIT_FAILED",
     "PLAN_FILE",
@@ -37,6 +38,8 @@ REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 
 CACHE_DIR = "/run/imagebuild/cache"
 """One directory per claim that holds a cache, named by its place in the list; writable."""
+CACHE_VOLUME_DIR = "/run/imagebuild/volume"
+"""Where the claim is mounted on which BuildKit keeps its state from build to build."""
 S3_CREDENTIALS_DIR = "/run/imagebuild/s3"
 """Of the Secret with the credentials file for caches in S3; empty as long as the Secret does not exist."""
 

@@ -169,6 +169,8 @@ class Plan:
     """Refs in registries that `args` say are written; credentials must cover them."""
     claims: tuple[Mount, ...] = ()
     """Volumes of claims that the build writes to."""
+    volume: Mount | None = None
+    """The claim on which BuildKit keeps its state from build to build. None: in the pod."""
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()

@@ -14,7 +14,7 @@ from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
 from imagebuild.core.decision import Case, Confirm, Create, Decision, Queue, Report, Stop
-from imagebuild.core.groups import group
+from imagebuild.core.groups import claim, group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
 from imagebuild.core.part import Manifest
@@ -158,6 +158,7 @@ def _turn(case: Case, status: ImageBuildStatus) -> Decision:
         key=(build.namespace, build.name),
         since=status.queued_at or case.now,
         group=group(build),
+        claim=claim(build),
         new=first_time and not status.attempt,
     )
     wanted = case.report(told, _deadline(case, told))

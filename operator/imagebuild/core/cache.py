@@ -8,7 +8,7 @@ from imagebuild.api.cache import BranchCache, Cache
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.contract import plan
-from imagebuild.core.cachebackends import backends
+from imagebuild.core.cachebackends import backends, volume_of
 from imagebuild.core.output import repository
 from imagebuild.core.part import Part, PlanFields
 
@@ -16,7 +16,8 @@ from imagebuild.core.part import Part, PlanFields
 def cache(build: ImageBuild, spec: ImageBuildSpec) -> Part:
     found = branch_cache(build, spec)
     branch = Part(plan=PlanFields(cache=found)) if found else Part()
-    return branch + backends(spec.cache or Cache())
+    given = spec.cache or Cache()
+    return branch + backends(given) + volume_of(given)
 
 
 def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | None:

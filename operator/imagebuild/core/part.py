@@ -23,6 +23,7 @@ class PlanFields(TypedDict, total=False):
     cache_imports: plan.CacheImports
     cache_exports: tuple[str, ...]
     claims: tuple[plan.Mount, ...]
+    volume: plan.Mount
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
 

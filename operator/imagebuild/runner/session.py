@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import cloud, credentials, process
+from imagebuild.runner import cloud, credentials, process, volumes
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
@@ -34,10 +34,11 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+    volumes.check((*plan.claims, *((plan.volume,) if plan.volume else ())))
+    stores = cloud.environment(plan.s3_credentials)
     with (
-        Daemon(
-            work, {**env, **cloud.environment(plan.s3_credentials)}, plan.registries, sandbox=plan.process_sandbox
-        ) as daemon,
+        volumes.hold(plan.volume, stop.check) as state,
+        Daemon(work, {**env, **stores}, plan.registries, sandbox=plan.process_sandbox, state=state) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
 
@@ -50,7 +51,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
             daemon.wait(stop.check)
         solving = time.monotonic()
         if prepared.there is None:
-            result = _with_one_retry(_build(plan, work, env, prepared, daemon.address), check)
+            result = _with_one_retry(_build(plan, work, env, prepared, daemon), check)
         else:
             result = _already_built(prepared.there, prepared.images)
     now = time.monotonic()
@@ -71,14 +72,14 @@ def _already_built(digest: str, there: tuple[str, ...]) -> BuildResult:
     return BuildResult(essentials=Essentials(reason=Reason.ALREADY_BUILT, digest=digest), details=Details(images=there))
 
 
-def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, address: str) -> Build:
+def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, daemon: Daemon) -> Build:
     source = prepared.source
     context = _inside(source.directory, plan.path)
     directory, filename = _dockerfile(plan, work, context)
     return Build(
         plan=plan,
         inputs=Inputs(
-            address=address,
+            address=daemon.address,
             context=context,
             dockerfile=directory,
             filename=filename,
@@ -89,7 +90,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
         made_from=prepared.made_from,
         cache=prepared.cache,
         env={**env, "DOCKER_CONFIG": str(work / "docker")},
-        runc_log=work / "buildkit" / "runc-overlayfs" / "executor" / "runc-log.json",
+        runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
         oom_kills=_oom_kills,
     )
 
