@@ -1,10 +1,12 @@
 """A git server for a namespace: git's own smart HTTP program behind a small web server, in a pod of the builder image.
 
-Repositories are made by pushing to them. This file is also what runs in the pod: `python3 gitserver.py DIRECTORY PORT`.
+Repositories are made by pushing to them; those named private-… ask for USER and PASSWORD. This file is also what
+runs in the pod: `python3 gitserver.py DIRECTORY PORT`.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -14,6 +16,9 @@ from typing import Any
 
 NAME = "git"
 PORT = 8080
+USER, PASSWORD = "gitlab-ci-token", "p@ss word/ü%"
+"""A password with everything in it that a URL would have to quote."""
+_BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,6 +35,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
+        if path.startswith("/private-") and self.headers.get("Authorization") != _BASIC:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.end_headers()
+            return
         self._make_sure_of(path)
         answer = subprocess.run(
             ["git", "http-backend"], input=body, stdout=subprocess.PIPE, env=self._cgi(path, query), check=False

@@ -27,6 +27,8 @@ SETTINGS: dict[str, Any] = {
     "retention": {"perNamespace": 100_000},
 }
 _REAL_DOCKERFILE = "FROM busybox:1.37\nRUN echo {name} > /name\n"
+_LIFE = 3
+"""Seconds: no build that was applied before a kill is over by then."""
 _MIX = ("ok",) * 7 + ("fails", "evicted", "lost")
 
 
@@ -66,7 +68,7 @@ def builds_under_kills(kubectl: Kubectl, spaces: Sequence[Kubectl], directory: P
     begun = time.monotonic()
     with (
         outside_operators(kubectl, directory, SETTINGS, plan.replicas) as operators,
-        simulated_node(kubectl, directory, seconds=1),
+        simulated_node(kubectl, directory, seconds=_LIFE),
         watching(kubectl) as watch,
     ):
         _kill_again_and_again(operators, todo, plan, report, spaces)

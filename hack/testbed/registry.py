@@ -1,8 +1,9 @@
-"""The registries as a client on the host sees them: manifests by tag or digest, and their end."""
+"""The registries as a client on the host sees them: manifests by tag or digest, and blobs that go with them."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import ssl
 import urllib.error
@@ -46,6 +47,36 @@ def delete(place: Place, image: str, *, layers: bool) -> None:
     for path in below if layers else [f"manifests/{digest}"]:
         request = urllib.request.Request(f"http://{host}/v2/{repository}/{path}", method="DELETE")
         urllib.request.urlopen(request, timeout=10).close()
+
+
+def upload(place: Place, repository: str, content: bytes) -> str:
+    """A blob of `host:port/repository`; its digest."""
+    host, _, name = repository.partition("/")
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    with _send(place, host, f"/v2/{name}/blobs/uploads/", method="POST", content=b"") as answer:
+        location = answer.headers["Location"]
+    mark = "&" if "?" in location else "?"
+    with _send(place, host, f"{location}{mark}digest={digest}", method="PUT", content=content):
+        return digest
+
+
+def tag(place: Place, image: str, document: dict[str, Any]) -> str:
+    """Makes a manifest `host:port/repository:tag`; its digest."""
+    host, _, rest = image.partition("/")
+    name, _, reference = rest.rpartition(":")
+    content, kind = json.dumps(document).encode(), document["mediaType"]
+    with _send(place, host, f"/v2/{name}/manifests/{reference}", method="PUT", content=content, kind=kind) as answer:
+        found: str = answer.headers["Docker-Content-Digest"]
+        return found
+
+
+def _send(
+    place: Place, host: str, path: str, *, method: str, content: bytes, kind: str = "application/octet-stream"
+) -> Any:
+    url = path if "://" in path else f"{'http' if host == place.registry else 'https'}://{host}{path}"
+    headers = {"Content-Type": kind, **_login(place, host)}
+    request = urllib.request.Request(url, data=content, method=method, headers=headers)
+    return urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context(cafile=place.registry_ca))
 
 
 def docker_config(place: Place, password: str | None = None) -> str:

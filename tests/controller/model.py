@@ -185,11 +185,11 @@ class Keys(WorkQueue):
 class Operator:
     """Hears of changes late, or never until it lists everything again."""
 
-    def __init__(self, truth: Truth, config: OperatorConfig) -> None:
+    def __init__(self, truth: Truth, config: Callable[[], OperatorConfig]) -> None:
         self._truth = truth
         self.store, self.queue = Store(), Keys(truth)
         clock = lambda: make.at(truth.now)  # noqa: E731
-        self.slots = Slots(self.store, self.queue, lambda: config, 1, clock)
+        self.slots = Slots(self.store, self.queue, config, 1, clock)
         self.unheard: list[tuple[str, str, Document]] = []
         truth.listeners[:] = [lambda *event: self.unheard.append(event)]
         self._reconciler = Reconciler(
@@ -197,7 +197,7 @@ class Operator:
             self.store,
             self.queue,
             self.slots,
-            lambda: config,
+            config,
             pace=Pace(),
             written=lambda build, status: None,
             clock=clock,
@@ -210,6 +210,11 @@ class Operator:
         builds = self.store.replace_builds(self._truth.builds.values(), version)
         for key in builds | self.store.replace_pods(self._truth.pods.values(), version):
             self._news(key)
+
+    def reconfigured(self) -> None:
+        for build in self.store.builds():
+            if not build.finished:
+                self._news((build.namespace, build.name))
 
     def hear(self, number: int) -> None:
         for kind, event, document in list(itertools.islice(self.unheard, number)):

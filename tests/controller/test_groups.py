@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import make
 from controller.objects import BUILDS, PODS, Change
-from controller.stage import Stage
+from controller.stage import QUICK, Stage
 from imagebuild.contract.reasons import Reason
 
 GROUP = {"group": "main"}
@@ -91,6 +92,37 @@ async def test_a_serial_group_builds_all_of_them_one_at_a_time(stage: Stage, *, 
     assert stage.pods("build-3") == []
     stage.kubelet.end(second)
     await stage.succeeds(name="build-3")
+
+
+async def test_what_is_under_way_keeps_its_place_between_two_attempts(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply("old", spec(order=1))
+    old = await stage.running(name="old")
+    stage.apply("new", spec(order=2))
+    await stage.reaches("new", reason="Queued")
+    stage.kubelet.end(old, make.killed("Evicted"))
+    await stage.succeeds(number=2, name="old")
+    await stage.succeeds(name="new")
+
+
+async def test_a_build_that_is_resumed_after_a_newer_one_was_built_never_moves_the_tag_back(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply("older", {**spec(order=1), "suspend": True})
+    await stage.reaches("older", reason="Suspended")
+    stage.apply("newer", spec(order=2))
+    await stage.succeeds(name="newer")
+    stage.apply("older", spec(order=1))
+    await stage.reaches("older", phase="Failed", reason="Superseded")
+    assert stage.pods("older") == []
+
+
+async def test_the_next_of_a_group_starts_at_once_when_the_one_before_is_over(stage: Stage) -> None:
+    """Without the look that admission takes every few seconds."""
+    await stage.operator(replace(QUICK, slots=3_600))
+    for number in (1, 2, 3):
+        stage.apply(f"build-{number}", spec(policy="Serial", order=number))
+    for number in (1, 2, 3):
+        await stage.succeeds(name=f"build-{number}")
 
 
 async def test_a_suspended_build_holds_up_nobody_of_its_group(stage: Stage) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 import make
-from controller.objects import BUILDS, PODS
+from controller.objects import BUILDS, PODS, Change
 from controller.stage import QUICK, SWEEPING, Stage
 from imagebuild.api.status import timestamp
 from imagebuild.contract.reasons import Reason
+from imagebuild.controller.handlers import begin
 
 WRITE = ("update", f"{BUILDS}/status")
 CLEANING = replace(SWEEPING, clean=0.05)
@@ -155,3 +160,91 @@ async def test_a_webhook_that_does_not_answer_is_told_after_a_while(stage: Stage
     status = await stage.reaches(reason="ClusterUnavailable")
     assert "policy.example.com" in status["message"]
     await stage.succeeds()
+
+
+async def test_a_queue_has_an_end_and_a_wait_too(stage: Stage) -> None:
+    stage.configure(limits={"runningPerNamespace": 1, "queuedPerNamespace": 1})
+    await stage.operator()
+    stage.apply("runs")
+    await stage.running(name="runs")
+    stage.apply("waits", {**make.SPEC, "timeouts": {"queue": "1s"}})
+    await stage.reaches("waits", reason="Queued")
+    stage.apply("too-many")
+    status = await stage.reaches("too-many", phase="Failed", reason="QueueFull")
+    assert "1 builds wait in the namespace team-a" in status["message"]
+    await stage.reaches("waits", phase="Failed", reason="QueueTimedOut")
+    assert stage.pods("waits") == stage.pods("too-many") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ('error looking up service account team-a/default: serviceaccount "default" not found', "ClusterUnavailable"),
+        ("status unknown for quota: compute, resources: pods", "ClusterUnavailable"),
+        ("exceeded quota: compute, requested: pods=1", "QuotaExceeded"),
+    ],
+    ids=["no service account yet", "no status of the quota yet", "no room in the quota"],
+)
+async def test_a_namespace_that_is_not_ready_yet_is_waited_for(stage: Stage, told: str, reason: str) -> None:
+    await stage.operator()
+    stage.api.fail("create", PODS, 403, reason="Forbidden", message=told)
+    stage.apply()
+    status = await stage.reaches(reason=reason)
+    assert told in status["message"]
+    await stage.succeeds()
+
+
+async def test_a_pod_into_which_somebody_wrote_nonsense_ends_nothing(stage: Stage) -> None:
+    operator = await stage.operator()
+    stage.apply()
+    pod = stage.objects.get(PODS, ("team-a", await stage.running()))
+    await operator.kill()
+    served = ("uid", "resourceVersion", "creationTimestamp", "annotations")
+    metadata = {key: value for key, value in pod["metadata"].items() if key not in served}
+    nonsense = {"imagebuild.dev/generation": "9" * 5_000}
+    stage.objects.create(PODS, {**pod, "metadata": {**metadata, "name": "nonsense", "annotations": nonsense}})
+    await stage.operator()
+    stage.apply("other")
+    await stage.succeeds(name="other")
+
+
+async def test_an_operator_that_cannot_start_ends() -> None:
+    class Broken:
+        said = ""
+
+        async def start(self) -> None:
+            raise ValueError("a fault of ours")
+
+        def give_up(self, why: str, error: BaseException) -> None:
+            self.said = f"{why}: {error}"
+
+    app: Any = Broken()
+    await begin(app)
+    assert app.said == "the operator could not start: a fault of ours"
+
+
+async def test_a_tool_that_puts_everything_back_as_it_is_in_git_fights_nothing(stage: Stage) -> None:
+    """Argo CD's self-heal, at its worst: after each change it applies the spec and the annotations again."""
+    healed = asyncio.Event()
+
+    def heal(change: Change) -> None:
+        new = change.new
+        if change.plural == BUILDS and new is not None and new["metadata"]["name"] == "shop":
+            wanted = {**new["metadata"], "annotations": {"argocd.argoproj.io/tracking-id": "shop"}}
+            if (new["spec"], new["metadata"].get("annotations")) != (make.SPEC, wanted["annotations"]):
+                stage.objects.replace(BUILDS, ("team-a", "shop"), {**new, "spec": dict(make.SPEC), "metadata": wanted})
+                healed.set()
+
+    await stage.operator()
+    stage.objects.listeners.append(heal)
+    stage.apply()
+    pod = await stage.running()
+    stage.annotate(cancel="1")
+    await healed.wait()
+    stage.kubelet.end(pod)
+    status = await stage.reaches(phase="Succeeded")
+    stage.annotate(rebuild_at=timestamp(datetime.now(UTC) + timedelta(hours=1)))
+    stage.annotate(cancel="1")
+    await stage.settled()
+    assert stage.status() == status
+    assert len(stage.pods()) == 1

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 import make
 from controller.model import BUILD, POD, Operator, Truth, finished
 from imagebuild.api import names
+from imagebuild.api.config import OperatorConfig
 from imagebuild.contract.reasons import Reason
 from imagebuild.core.observe import observe
 
@@ -35,9 +36,7 @@ class Cluster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.truth = Truth()
-        self.config = make.make_config(
-            limits={"running": RUNNING}, timeouts={"slot": "1000h", "start": "1000h", "queue": "1000h"}
-        )
+        self.held = False
         self.operator = Operator(self.truth, self.config)
         self.uids = 0
 
@@ -54,9 +53,14 @@ class Cluster(RuleBasedStateMachine):
 
     # what people do
 
-    @rule(name=NAMES, number=st.integers(0, 9), cancel=st.booleans(), prompt=st.booleans())
-    def apply(self, name: str, number: int, *, cancel: bool, prompt: bool) -> None:
-        group: dict[str, Any] = {"concurrency": {"group": "g", "order": number, "cancelRunning": cancel}}
+    def config(self) -> OperatorConfig:
+        """Slots are kept for ever, so that they can be counted."""
+        return make.make_config(limits={"running": RUNNING}, timeouts={"slot": "1000h"}, hold=self.held)
+
+    @rule(name=NAMES, number=st.integers(0, 9) | st.none(), cancel=st.booleans(), prompt=st.booleans())
+    def apply(self, name: str, number: int | None, *, cancel: bool, prompt: bool) -> None:
+        order = {} if number is None else {"order": number}
+        group: dict[str, Any] = {"concurrency": {"group": "g", "cancelRunning": cancel, **order}}
         if name in self.truth.builds:
             return
         self.uids += 1
@@ -156,6 +160,12 @@ class Cluster(RuleBasedStateMachine):
         self.truth.now += seconds
         self.then(prompt=prompt)
 
+    @rule(held=st.booleans(), prompt=st.booleans())
+    def the_administrator_holds_it(self, *, held: bool, prompt: bool) -> None:
+        self.held = held
+        self.operator.reconfigured()
+        self.then(prompt=prompt)
+
     @rule()
     def its_watch_breaks(self) -> None:
         self.operator.relist()
@@ -181,7 +191,7 @@ class Cluster(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The world calms down: everybody is heard, pods do what they should."""
-        self.truth.fault = ""
+        self.truth.fault, self.held = "", False
         for name in list(self.truth.builds):
             self.change(name, suspend=False)
         for _ in range(60):

@@ -122,13 +122,24 @@ def test_pods_that_are_not_ours_are_nobodys() -> None:
     owners = foreign["metadata"]["ownerReferences"]
     changes: list[Document] = [
         {"labels": {}},
-        {"ownerReferences": []},
-        {"ownerReferences": [{**owners[0], "controller": False}]},
         {"ownerReferences": [{**owners[0], "kind": "Job"}]},
     ]
     for change in changes:
         assert store.put_pod({**foreign, "metadata": foreign["metadata"] | change}) is None
     assert store.pods(KEY) == ()
+
+
+@pytest.mark.parametrize("controller", [None, False], ids=["no owner", "an owner that does not control it"])
+def test_a_pod_whose_owner_was_taken_off_it_is_still_in_the_way_of_the_next_one_of_that_name(
+    controller: bool | None,
+) -> None:
+    store = Store()
+    orphan = pod(11, make.running())
+    owners = [{**orphan["metadata"]["ownerReferences"][0], "controller": controller}] if controller is not None else []
+    orphan = {**orphan, "metadata": {**orphan["metadata"], "ownerReferences": owners}}
+    assert store.replace_pods([orphan], 12) == {KEY}
+    assert [(seen.owner_uid, seen.live) for seen in store.pods(KEY)] == [("", True)]
+    assert store.orphans() == [("team-a", orphan["metadata"]["name"], orphan["metadata"]["uid"])]
 
 
 # --- what admission looks at

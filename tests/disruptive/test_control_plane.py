@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -17,31 +16,27 @@ pytestmark = [pytest.mark.cluster, pytest.mark.disruptive]
 ETCD_PAUSE = 15
 
 
-def test_a_build_goes_on_and_is_reported_when_the_api_server_is_killed(
-    story: Story, node: Node, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_build_goes_on_and_is_reported_when_the_api_server_is_killed(story: Story, node: Node) -> None:
     running = _begun(story)
     before, first = operator_starts(story), node.pid("kube-apiserver")
     node.kill("kube-apiserver")
     node.end_waiting_steps()
-    until("another API server", lambda: node.pid("kube-apiserver") not in ("", first), seconds=120)
-    until("the API server to answer", node.answers, seconds=120)
+    until("another API server", lambda: node.pid("kube-apiserver") not in ("", first), seconds=240)
+    until("the API server to answer", node.answers, seconds=240)
     _ended_well(story, running)
-    record_property("operator starts", operator_starts(story) - before)
+    print(f"containers of the operator started again: {operator_starts(story) - before}")
 
 
-def test_a_build_ends_while_etcd_does_not_answer_and_is_reported_afterwards(
-    story: Story, node: Node, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_build_ends_while_etcd_does_not_answer_and_is_reported_afterwards(story: Story, node: Node) -> None:
     running = _begun(story)
     before = operator_starts(story)
     with node.paused("etcd"):
         node.end_waiting_steps()
         assert not node.answers()
         time.sleep(ETCD_PAUSE)  # what is tested is the length of it
-    until("the API server to answer", node.answers, seconds=120)
+    until("the API server to answer", node.answers, seconds=240)
     _ended_well(story, running)
-    record_property("operator starts", operator_starts(story) - before)
+    print(f"containers of the operator started again: {operator_starts(story) - before}")
 
 
 def _begun(story: Story) -> str:

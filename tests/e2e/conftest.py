@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.story import Story, publish
+from e2e.story import Story, link, publish
 from testbed import faults, gitserver
 from testbed.deploy import deploy
 from testbed.kubectl import Kubectl
@@ -94,6 +94,10 @@ class Repository:
 
     def commit(self, files: dict[str, str], branch: str = "main") -> str:
         return publish(files, self._directory, self._push_url, branch=branch)
+
+    def link(self, path: str, commit: str) -> None:
+        """A submodule: a commit of another repository at this path."""
+        link(self._directory, self._push_url, path, commit)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ for process in pathlib.Path("/proc").glob("[0-9]*"):
         os.kill(int(process.name), signal.SIGKILL)
         print("released")
 """
+SLEEPS = RELEASE.replace("os.kill(int(process.name), signal.SIGKILL)", "pass")
 FIVE_STEPS = """\
 FROM busybox:1.37 AS one
 RUN echo one > /one
@@ -115,19 +117,31 @@ class Story:
         words = ("exec", pod, f"--container={layout.CONTAINER}", "--", "python3", "-c", RELEASE)
         until(f"the waiting step of {pod}", lambda: self.kubectl(*words), seconds=120)
 
+    def sleeps(self, pod: str) -> None:
+        """Until the waiting step of WAITS has begun."""
+        words = ("exec", pod, f"--container={layout.CONTAINER}", "--", "python3", "-c", SLEEPS)
+        until(f"the waiting step of {pod}", lambda: self.kubectl(*words), seconds=120)
+
     def log(self) -> str:
         """Of all build pods, for a failed assertion."""
         words = ("logs", "--selector=app.kubernetes.io/managed-by=imagebuild-operator", "--tail=60", "--prefix")
         return subprocess.run(self.kubectl.command(*words), capture_output=True, text=True, check=False).stdout
 
 
+def _git(directory: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=directory, check=True, capture_output=True, text=True, timeout=60)
+    return done.stdout.strip()
+
+
+def link(directory: Path, url: str, path: str, commit: str, *, branch: str = "main") -> None:
+    _git(directory, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+    _git(directory, "commit", "--quiet", "--message=submodule")
+    _git(directory, "push", "--quiet", "--force", url, branch)
+
+
 def publish(files: dict[str, str], directory: Path, url: str, *, branch: str = "main") -> str:
     """Commits the files to a branch of the repository behind the URL; the commit's id."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=directory, check=True, capture_output=True, text=True, timeout=60)
-        return done.stdout.strip()
-
+    git = partial(_git, directory)
     if not (directory / ".git").exists():
         directory.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", f"--initial-branch={branch}")

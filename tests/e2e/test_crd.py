@@ -44,6 +44,25 @@ GOOD = {
     "a branch with a slash, and a commit": spec(source={"git": {**GIT, "branch": "feature/a-1", "commit": "a" * 40}}),
     "a full ref": spec(source={"git": {**GIT, "ref": "refs/pull/7/head"}}),
     "a git server in the cluster": spec(source={"git": {"url": "http://git.tools:8080/a.git"}}),
+    "a password for git, and all of it": spec(
+        source={"git": {**GIT, "secretRef": {"name": "git"}, "submodules": True, "keepGitDir": True}}
+    ),
+    "git over ssh": spec(source={"git": {"url": "ssh://git@host.example:22/a/b.git", "secretRef": {"name": "key"}}}),
+    "git as scp writes it": spec(source={"git": {"url": "git@host.example:a/b.git", "secretRef": {"name": "key"}}}),
+    "an archive": spec(
+        source={"http": {"url": "https://a.io/a.tgz?x=1", "checksum": "sha256:" + "0" * 64, "secretRef": {"name": "a"}}}
+    ),
+    "an artifact by digest": spec(source={"oci": {"image": "r.io:5000/a/b:1@sha256:" + "0" * 64}}),
+    "a claim": spec(source={"volume": {"claimName": "data"}, "path": "a"}),
+    "contexts of every kind": spec(
+        contexts=[
+            {"name": "shared", "path": "libs/shared"},
+            {"name": "docker.io/library/alpine:3", "image": "r.io/alpine:3"},
+            {"name": "a", "git": GIT, "path": "b"},
+            {"name": "b", "http": {"url": "https://a.io/a.tgz"}},
+            {"name": "c", "oci": {"image": "r.io/a:1"}},
+        ]
+    ),
     "a path with dots that are no way out": spec(source={"git": GIT, "path": "a/..b/c..d"}),
     "every placeholder": {"output": {"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}},
     "an image of Docker Hub": {"output": {"images": ["docker.io/library/app", "alice/app:1"]}},
@@ -77,7 +96,7 @@ GOOD = {
 BAD = {
     "two sources": (
         spec(source={"git": GIT, "configMap": {"name": "a"}}),
-        "give one source: git or configMap, not both",
+        "give one source: git, http, oci, configMap or volume",
     ),
     "neither images nor discard": ({"output": {}}, "say where the image goes: give images, or discard: true"),
     "images and discard": ({"output": {**IMAGES, "discard": True}}, "say where the image goes"),
@@ -94,10 +113,38 @@ BAD = {
     "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
     "a password in the URL": (
         spec(source={"git": {"url": "https://me:secret@git.example.com/a.git"}}),
-        "without user name and password",
+        "without name and password",
     ),
     "a transport that runs a program": (spec(source={"git": {"url": "ext::sh -c id"}}), "must be https://host/path"),
     "a file of the pod": (spec(source={"git": {"url": "file:///etc"}}), "must be https://host/path"),
+    "git over ssh without a key": (
+        spec(source={"git": {"url": "git@git.example.com:a/b.git"}}),
+        "git over ssh needs secretRef: a Secret with ssh-privatekey and known_hosts",
+    ),
+    "a host that ssh takes for an option": (
+        spec(source={"git": {"url": "ssh://-oProxyCommand=id/a", "secretRef": {"name": "key"}}}),
+        "must be https://host/path",
+    ),
+    "a checksum of another kind": (
+        spec(source={"http": {"url": "https://a.io/a.tgz", "checksum": "md5:0"}}),
+        "must be sha256: and 64 hex digits",
+    ),
+    "an archive in the pod": (spec(source={"http": {"url": "file:///etc/a.tar"}}), "must be https://host/path"),
+    "an artifact with a space": (
+        spec(source={"oci": {"image": "r.io/a b"}}),
+        "must be registry/repository:tag, or registry/repository@sha256:…",
+    ),
+    "a context that is nothing": (spec(contexts=[{"name": "a"}]), "give one of image, git, http and oci, or a path"),
+    "a context that is two": (
+        spec(contexts=[{"name": "a", "git": GIT, "image": "r.io/a"}]),
+        "give one of image, git, http and oci, or a path",
+    ),
+    "a directory of an image": (spec(contexts=[{"name": "a", "image": "r.io/a", "path": "b"}]), "an image has no path"),
+    "a context with a sign in its name": (spec(contexts=[{"name": "a=b", "path": "b"}]), "must be a word of"),
+    "two contexts of one name": (
+        spec(contexts=[{"name": "a", "path": "b"}, {"name": "a", "path": "c"}]),
+        "Duplicate value",
+    ),
     "an unknown placeholder": (
         {"output": {"images": ["r.io/a:{sha}"]}},
         "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others",

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -76,8 +77,10 @@ class RegistryHandler(BaseHTTPRequestHandler):
         pass
 
 
-def _serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def serve(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.block_on_close = False
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -89,7 +92,7 @@ def _serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def registry() -> Iterator[str]:
     """host:port, plain HTTP."""
-    yield from _serve(RegistryHandler)
+    yield from serve(RegistryHandler)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +100,7 @@ def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a real git server; repositories are made by pushing to them."""
     root = tmp_path_factory.mktemp("repositories")
     quiet = {"root": root, "log_message": lambda *_: None}
-    for address in _serve(type("Handler", (GitHandler,), quiet)):
+    for address in serve(type("Handler", (GitHandler,), quiet)):
         yield f"http://{address}"
 
 

@@ -85,7 +85,7 @@ def test_a_state_that_is_kept_on_a_volume_has_bounds(pod: Pod) -> None:
     volume = pod.work.parent / "volume"
     volume.mkdir()
     pod.behave(calls=[SUCCESS])
-    pod.run(replace(INLINE, volume=Mount(name="cache", path=str(volume))))
+    pod.run(replace(INLINE, cache_volume=Mount(name="cache", path=str(volume))))
     (started,), bounds = pod.seen("buildkitd"), (pod.work / "buildkitd.toml").read_text()
     assert {f"--root={volume}/buildkit", "--oci-worker-gc=true"} <= set(started["argv"])
     assert tomllib.loads(bounds)["worker"]["oci"]["gcpolicy"] == [

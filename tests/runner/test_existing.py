@@ -79,6 +79,26 @@ def test_nothing_is_overwritten_where_that_is_not_wanted(
         assert f"{registry}/{images[-1]}" in found.essentials.message
 
 
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        pytest.param([f"made-from-{OURS}/app:a1"], Reason.ALREADY_BUILT, id="it had pushed all: nothing is left to do"),
+        pytest.param([f"made-from-{OURS}/app:a1", "404/app:1"], Reason.BUILT, id="it had pushed one of two"),
+        pytest.param(
+            [f"made-from-{OURS}/app:a1", "made-from-other/app:1"], Reason.IMAGE_EXISTS, id="one is a stranger's"
+        ),
+    ],
+)
+def test_what_an_earlier_attempt_of_the_same_run_has_pushed_is_in_nobodys_way(
+    pod: Pod, registry: str, images: list[str], reason: Reason
+) -> None:
+    output = Output(
+        images=tuple(f"{registry}/{image}" for image in images), if_exists=IfExists.FAIL, inputs=INPUTS, retried=True
+    )
+    found, log, _ = pod.run(plan(registry, IfExists.FAIL, output=output))
+    assert found.essentials.reason is reason, log
+
+
 def test_what_is_there_is_overwritten_without_a_look_by_default(pod: Pod, registry: str) -> None:
     found, log, _ = pod.run(plan(registry, IfExists.OVERWRITE, f"made-from-{OURS}/app:a1"))
     assert found.essentials.reason is Reason.BUILT

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,28 @@ def test_the_tip_of_a_branch_is_fetched_without_its_history_and_without_git(pod:
     assert code == 0, log
     assert (found.essentials.commit, found.essentials.branch) == (tip, "feature/A")
     assert sorted(file.name for file in (pod.work / "source").iterdir()) == ["Dockerfile", "file"]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[str]:
+    """Host and port of a server with a certificate that nobody has signed."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {certificate}"
+    subprocess.run([*made.split(), "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_whose_certificate_is_not_trusted_is_not_asked_for_anything(pod: Pod, stranger: str) -> None:
+    found, log, code = pod.run(Plan(git=GitSource(url=f"https://{stranger}/shop.git", branch="main")))
+    assert (found.essentials.reason, code) == (Reason.TLS_FAILED, 1), log
+    assert stranger in found.essentials.message
 
 
 def test_without_a_revision_the_default_branch_is_built(pod: Pod, repository: Repository) -> None:

@@ -141,6 +141,16 @@ def member(name: str, policy: Policy, progress: Progress, order: int | None = No
             [member("1", LATEST, DONE), member("2", LATEST, WAITING)], {"2": "Starting"}, id="Latest: newer than what is done"
         ),
         pytest.param(
+            [member("1", LATEST, UNDER_WAY), member("2", LATEST, DONE), member("3", LATEST, WAITING)],
+            {"1": "Superseded", "3": "Queued"},
+            id="Latest: between two attempts, overtaken by one that has pushed",
+        ),
+        pytest.param(
+            [member("1", LATEST, UNDER_WAY, alive=True), member("2", LATEST, DONE), member("3", LATEST, WAITING)],
+            {"3": "Queued"},
+            id="Latest: what runs goes on even then",
+        ),
+        pytest.param(
             [member("1", PARALLEL, WAITING), member("2", LATEST, WAITING)],
             {"1": "Superseded", "2": "Queued"},
             id="the newest one's policy says what becomes of the others",
@@ -169,6 +179,13 @@ def test_one_that_waits_for_its_group_takes_no_slot() -> None:
     assert starting(admit(candidates, [("a", "1")], limits(2, 2), {GROUP: members})) == ["a/9"]
 
 
+def test_who_asks_for_the_next_attempt_keeps_the_place_it_had() -> None:
+    members = (member("1", LATEST, UNDER_WAY), member("2", LATEST, WAITING))
+    candidates = [Candidate(key=each.key, since=each.since, group=GROUP) for each in members]
+    verdicts = admit(candidates, [], limits(9, 9), {GROUP: members})
+    assert {name: verdict.reason.value for (_, name), verdict in verdicts.items()} == {"1": "Starting", "2": "Queued"}
+
+
 # --- cache volumes
 
 CLAIM = ("a", "cache")
@@ -188,7 +205,7 @@ def volume_users(*names: str, group: Group | None = None) -> list[Candidate]:
     ],
 )
 def test_a_cache_volume_is_used_by_one_build_at_a_time(used_by: dict[Claim, Key], first: list[str]) -> None:
-    verdicts = admit(volume_users("1", "2", "3"), [], limits(9, 9), {}, used_by)
+    verdicts = admit(volume_users("1", "2", "3"), [], limits(9, 9), {}, claims=used_by)
     assert starting(verdicts) == first
     waits = [verdict for verdict in verdicts.values() if verdict.reason is Reason.QUEUED]
     assert all(verdict.message.startswith("waits for its cache volume, which ") for verdict in waits)
@@ -196,7 +213,7 @@ def test_a_cache_volume_is_used_by_one_build_at_a_time(used_by: dict[Claim, Key]
 
 def test_one_that_waits_for_a_cache_volume_takes_no_slot() -> None:
     candidates = [*volume_users("1"), *waiting(("a", "9", 9))]
-    assert starting(admit(candidates, [], limits(1, 1), {}, {CLAIM: ("a", "8")})) == ["a/9"]
+    assert starting(admit(candidates, [], limits(1, 1), {}, claims={CLAIM: ("a", "8")})) == ["a/9"]
 
 
 def test_one_that_waits_in_a_group_keeps_no_cache_volume_from_another_of_it() -> None:
@@ -205,6 +222,14 @@ def test_one_that_waits_in_a_group_keeps_no_cache_volume_from_another_of_it() ->
 
 
 # --- the queue's length
+
+
+def test_who_was_told_to_wait_is_not_turned_away_for_one_that_comes_back() -> None:
+    back, waits = Candidate(key=("a", "back"), since=make.at(0)), Candidate(key=("a", "w"), since=make.at(9), new=True)
+    bounds = Limits(running=1, queued=1, queued_per_namespace=1)
+    running = [("z", "runs")]
+    assert admit([back, waits], running, bounds, {})[waits.key].reason is Reason.QUEUE_FULL
+    assert admit([back, waits], running, bounds, {}, told=[waits.key])[waits.key].reason is Reason.QUEUED
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_cache_volume_is_a_claim_that_is_mounted_and_the_branch_cache_stays_on
     build = make.make_build({**make.SPEC, "cache": {"volume": {"claimName": "c"}}})
     assert build.spec is not None
     found = cache(build, build.spec)
-    assert found.plan["volume"] == Mount(name="c", path="/run/imagebuild/volume")
+    assert found.plan["cache_volume"] == Mount(name="c", path="/run/imagebuild/volume")
     assert "cache" in found.plan
     assert [volume["persistentVolumeClaim"]["claimName"] for volume in found.volumes] == ["c"]
     assert [mount["mountPath"] for mount in found.mounts] == ["/run/imagebuild/volume"]
@@ -192,7 +192,7 @@ def test_buildkitd_is_told_where_the_credentials_are_and_not_what_they_are(tmp_p
     [
         pytest.param((), Reason.SECRET_MISSING, "the Secret store does not exist", id="none"),
         pytest.param(("..data",), Reason.SECRET_MISSING, "the Secret store does not exist", id="none yet"),
-        pytest.param(("key",), Reason.SPEC_INVALID, "has the keys key, but not credentials", id="another one"),
+        pytest.param(("key",), Reason.SECRET_INVALID, "has the keys key, but not credentials", id="another one"),
     ],
 )
 def test_credentials_that_are_not_there_are_named(

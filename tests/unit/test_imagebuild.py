@@ -55,7 +55,7 @@ def test_a_spec_that_cannot_be_read_is_a_problem_that_names_the_field(written: d
     [
         pytest.param({"pause": True}, ["spec.pause"], id="at the top"),
         pytest.param({"source": {"git": {"url": "u", "lfs": True}}}, ["spec.source.git.lfs"], id="two levels down"),
-        pytest.param({"source": {"oci": {"image": "i"}}}, ["spec.source.oci"], id="with all that is in it"),
+        pytest.param({"source": {"svn": {"image": "i"}}}, ["spec.source.svn"], id="with all that is in it"),
         pytest.param({"cache": {"branch": {"import": "Both"}}}, [], id="an alias is known"),
         pytest.param({"args": {"anything": "x"}}, [], id="the keys of a map are the user's"),
     ],

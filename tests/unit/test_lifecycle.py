@@ -287,6 +287,19 @@ def test_a_new_run_fetches_anew() -> None:
     assert asked.commit is None
 
 
+def test_while_the_next_attempt_is_waited_for_the_status_says_why_the_last_one_failed() -> None:
+    world = building()
+    world.becomes(make.broken(Reason.DAEMON_DIED, "buildkitd ended with exit code 2"))
+    world.settle(0)
+    failure = world.status.failure
+    assert told(world.status) == (PENDING, Reason.RETRYING)
+    assert failure is not None
+    assert (failure.reason, failure.message) == (Reason.DAEMON_DIED, "buildkitd ended with exit code 2")
+    world.settle(60)
+    assert told(world.status) == (PENDING, Reason.STARTING)
+    assert world.status.failure is None
+
+
 # --- a correction while the pod cannot start
 
 
@@ -323,7 +336,7 @@ def test_a_pod_that_runs_is_not_replaced_by_a_correction() -> None:
 # --- groups, as admission sees them
 
 
-OVERTAKEN = Verdict(reason=Reason.SUPERSEDED, message="the ImageBuild app-2 of the group main is newer")
+OVERTAKEN = Verdict(reason=Reason.SUPERSEDED, message="the ImageBuild app-2 of the group main is newer", run=1)
 
 
 def test_a_build_that_is_overtaken_while_it_waits_ends_at_once() -> None:
@@ -351,7 +364,7 @@ def test_a_build_that_is_overtaken_while_it_runs_is_stopped_unless_it_has_pushed
 
 def test_a_queue_that_is_full_turns_a_build_away() -> None:
     world = World()
-    world.overtaken = Verdict(reason=Reason.QUEUE_FULL, message="9 builds wait in the cluster")
+    world.overtaken = Verdict(reason=Reason.QUEUE_FULL, message="9 builds wait in the cluster", run=1)
     assert told(world.settle()) == (FAILED, Reason.QUEUE_FULL)
 
 
@@ -485,8 +498,145 @@ def test_a_pod_that_turns_up_after_its_run_is_over_is_stopped() -> None:
     hidden = dict(world.view)
     world.view.clear()
     cancel(world, "1")
-    world.status = world.status.model_copy(update={"pod_uid": None})
+    world.status = world.status.model_copy(update={"pod_uid": None, "pod_name": None})
     assert told(world.settle(1)) == (FAILED, Reason.CANCELLED)
     world.view.update(hidden)
     decision = world.decide(verdict=START)
     assert isinstance(decision, steps.Stop)
+
+
+# --- limits that count only what they are about
+
+
+def test_time_with_an_operator_that_was_too_old_counts_for_no_limit() -> None:
+    world = World({**make.SPEC, "fieldOfTheFuture": 1})
+    assert told(world.settle()) == (PENDING, Reason.OPERATOR_TOO_OLD)
+    world.spec = make.SPEC  # the operator was upgraded
+    assert told(world.settle(100 * 3_600)) == (PENDING, Reason.STARTING)
+
+
+def test_time_on_hold_counts_for_no_limit_whatever_the_build_waited_for_before() -> None:
+    world = World()
+    world.refusal = (Reason.QUOTA_EXCEEDED, "exceeded quota")
+    world.settle()
+    world.config = make.make_config(hold=True)
+    assert told(world.settle(40)) == (PENDING, Reason.HELD)
+    world.refusal, world.config = (Reason.BUILT, ""), make.make_config()
+    assert told(world.settle(2 * 3_600)) == (PENDING, Reason.STARTING)
+
+
+def test_time_for_quota_does_not_count_as_time_for_a_turn() -> None:
+    world = World({**make.SPEC, "timeouts": {"queue": "10m"}})
+    world.refusal = (Reason.QUOTA_EXCEEDED, "exceeded quota")
+    for _ in range(25):
+        world.settle(30)
+    world.refusal, world.overtaken = (Reason.BUILT, ""), Verdict(reason=Reason.QUEUED)
+    assert told(world.settle(31)) == (PENDING, Reason.QUEUED)
+    assert told(world.settle(599)) == (PENDING, Reason.QUEUED)
+    assert told(world.settle(1)) == (FAILED, Reason.QUEUE_TIMED_OUT)
+
+
+def test_the_next_attempt_waits_for_its_turn_no_longer_than_the_first() -> None:
+    world = building()
+    world.becomes(make.killed("Evicted"))
+    world.settle(1)
+    world.overtaken = Verdict(reason=Reason.QUEUED)
+    assert told(world.settle(10)) == (PENDING, Reason.QUEUED)
+    assert world.wake_at == make.at(world.now + 24 * 3_600)
+    assert told(world.settle(24 * 3_600)) == (FAILED, Reason.QUEUE_TIMED_OUT)
+
+
+def test_a_build_that_waits_for_a_strangers_pod_to_end_does_so_no_longer_than_for_its_turn() -> None:
+    world = building()
+    world.uid, world.status = "created-again", type(world.status)()
+    world.settle(1)
+    assert "to end" in (world.status.message or "")
+    assert world.wake_at == make.at(world.now + 24 * 3_600)
+
+
+@pytest.mark.parametrize("hold", [False, True], ids=["while its pod is being deleted", "while the operator is on hold"])
+def test_a_deadline_that_has_passed_wakes_nobody_again_and_again(*, hold: bool) -> None:
+    world = World()
+    world.settle()
+    name = world.created[0]
+    metadata = world.pods[name]["metadata"]
+    if not hold:
+        metadata = {**metadata, "deletionTimestamp": make.timestamp(make.at(3_600))}
+    world.pods[name] = {**world.pods[name], "metadata": metadata}
+    world.config = make.make_config(hold=hold)
+    world.becomes(make.unschedulable("no node"))
+    world.settle(4_000)
+    assert world.wake_at is None
+    assert told(world.status) == (PENDING, Reason.UNSCHEDULABLE)
+
+
+# --- verdicts are of a run, results are of what a runner can know
+
+
+def test_new_inputs_are_not_ended_by_what_was_said_of_the_old_ones() -> None:
+    world = building()
+    world.overtaken = OVERTAKEN
+    world.settle(1)
+    world.edit(args={"V": "2"})
+    world.settle(1)
+    world.becomes(make.broken(Reason.STOPPED))
+    world.settle(1)
+    assert world.status.run is not None
+    assert (world.status.run.number, world.status.phase) == (2, PENDING)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.SUSPENDED,
+        Reason.RETRYING,
+        Reason.SUPERSEDED,
+        Reason.HELD,
+        Reason.CANCELLED,
+        Reason.TIMED_OUT,
+        Reason.BUILDING,
+    ],
+    ids=str,
+)
+def test_a_result_that_says_what_only_the_operator_may_say_is_an_unknown_fault(reason: Reason) -> None:
+    world = World({**make.SPEC, "retryLimit": 1})
+    for _ in range(6):
+        world.settle(400)
+        if world.live():
+            world.becomes(make.running(world.now))
+            world.settle()
+            world.becomes(make.broken(reason, finished=world.now))
+    assert told(world.settle()) == (FAILED, Reason.UNKNOWN)
+    assert len(world.created) == 2
+
+
+def test_the_end_of_a_run_is_written_before_the_next_one_begins() -> None:
+    world = building()
+    world.edit(args={"V": "2"})
+    world.settle(1)
+    world.becomes(make.built())
+    world.settle(1)
+    seen = [(status.run.number, status.phase) for status in world.writes if status.run]
+    assert seen[-2:] == [(1, SUCCEEDED), (2, PENDING)]
+    assert world.writes[-2].observed_generation == 1
+
+
+@pytest.mark.parametrize("step", ["cancel", "suspend", "edit"])
+def test_a_pod_that_is_out_of_view_is_looked_for_before_anything_is_concluded(step: str) -> None:
+    world = building()
+    world.view.clear()  # as when somebody takes the label off it that the operator watches
+    if step == "cancel":
+        cancel(world, "1")
+    else:
+        world.edit(**({"suspend": True} if step == "suspend" else {"args": {"V": "2"}}))
+    assert world.decide() == steps.Confirm(name=world.created[0])
+
+
+def test_an_old_view_of_a_pod_that_has_ended_does_not_remove_it_and_its_log() -> None:
+    world = World()
+    world.settle()
+    old = dict(world.view)
+    world.becomes(make.built())
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
+    world.view.update(old)
+    assert not isinstance(world.decide(), steps.Stop)

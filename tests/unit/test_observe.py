@@ -34,6 +34,18 @@ def disrupted(reason: str) -> make.Document:
             id="a queue holds it back",
         ),
         pytest.param(make.unschedulable("0/3 nodes"), State.WAITING, Reason.UNSCHEDULABLE, id="no node takes it"),
+        pytest.param(
+            make.unschedulable('0/1 nodes are available: persistentvolumeclaim "data" not found.'),
+            State.WAITING,
+            Reason.CLAIM_MISSING,
+            id="its claim is not there",
+        ),
+        pytest.param(
+            make.unschedulable("pod has unbound immediate PersistentVolumeClaims"),
+            State.WAITING,
+            Reason.UNSCHEDULABLE,
+            id="its claim has no volume",
+        ),
         pytest.param(make.waiting("ErrImagePull"), State.WAITING, Reason.IMAGE_PULL_FAILED, id="first failed pull"),
         pytest.param(make.waiting("ImagePullBackOff"), State.WAITING, Reason.IMAGE_PULL_FAILED, id="later failed pull"),
         pytest.param(
@@ -55,6 +67,16 @@ def disrupted(reason: str) -> make.Document:
         pytest.param(make.killed("Evicted"), State.ENDED, Reason.EVICTED, id="evicted before it had started"),
         pytest.param(make.killed("DeadlineExceeded"), State.ENDED, Reason.TIMED_OUT, id="its time is over"),
         pytest.param(make.killed("NodeShutdown"), State.ENDED, Reason.NODE_LOST, id="its node is shut down"),
+        pytest.param(
+            {
+                "containerStatuses": [
+                    {"name": "build", "state": {"terminated": {"exitCode": 128, "reason": "StartError"}}}
+                ]
+            },
+            State.ENDED,
+            Reason.CONTAINER_NOT_STARTED,
+            id="the runtime cannot start it",
+        ),
         pytest.param(make.killed("Preempting"), State.ENDED, Reason.PREEMPTED, id="the kubelet made room"),
         pytest.param(
             disrupted("PreemptionByScheduler"), State.ENDED, Reason.PREEMPTED, id="the scheduler made room: a bare TERM"

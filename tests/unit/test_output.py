@@ -34,6 +34,7 @@ def test_images_are_what_the_runner_pushes(written: dict[str, Any], images: tupl
 def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfExists) -> None:
     spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "ifExists": written.value}})
     assert output(spec, RUN).plan["output"].if_exists is written
+    assert [output(spec, RUN, retried=again).plan["output"].retried for again in (False, True)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,12 @@ def test_an_image_says_what_it_was_made_from_where_the_next_build_looks_for_it()
     [
         pytest.param(Output(if_exists=IfExists.REUSE, inputs="y"), COMMIT, id="other inputs"),
         pytest.param(Output(if_exists=IfExists.REUSE, inputs="x"), "c" * 40, id="another commit"),
-        pytest.param(Output(if_exists=IfExists.REUSE, inputs="x"), None, id="no commit"),
+        pytest.param(Output(if_exists=IfExists.REUSE, inputs="x"), "", id="no commit"),
         pytest.param(Output(if_exists=IfExists.OVERWRITE, inputs="x"), COMMIT, id="nobody looks for it"),
         pytest.param(Output(if_exists=IfExists.REUSE), COMMIT, id="no inputs given"),
     ],
 )
-def test_what_an_image_was_made_from_is_another_word(output: Output, commit: str | None) -> None:
+def test_what_an_image_was_made_from_is_another_word(output: Output, commit: str) -> None:
     assert made_from(Plan(output=output), commit) != made_from(
         Plan(output=Output(if_exists=IfExists.REUSE, inputs="x")), COMMIT
     )

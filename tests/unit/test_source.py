@@ -38,6 +38,38 @@ def test_a_git_source_says_what_the_runner_fetches(git: dict[str, str], wanted: 
     assert (part.volumes, part.mounts, part.args) == ((), (), ())
 
 
+def test_a_secret_for_git_is_mounted_by_name_and_may_be_missing() -> None:
+    git = {"url": URL, "secretRef": {"name": "login"}, "submodules": True, "keepGitDir": True}
+    part = part_of({"source": {"git": git}})
+    mount = plan.Mount(name="login", path="/run/imagebuild/source-secrets/source")
+    assert part.plan == {"git": plan.GitSource(url=URL, secret=mount, submodules=True, keep_git_dir=True)}
+    assert part.volumes == (
+        {"name": "source-secret", "secret": {"secretName": "login", "optional": True, "defaultMode": 0o444}},
+    )
+    assert part.mounts == ({"name": "source-secret", "mountPath": mount.path, "readOnly": True},)
+
+
+def test_an_archive_has_its_checksum_and_its_secret() -> None:
+    url, checksum = "https://a.io/a.tgz", f"sha256:{'0' * 64}"
+    part = part_of({"source": {"http": {"url": url, "checksum": checksum, "secretRef": {"name": "login"}}}})
+    mount = plan.Mount(name="login", path="/run/imagebuild/source-secrets/source")
+    assert part.plan == {"http": plan.HttpSource(url=url, checksum=checksum, secret=mount)}
+    assert [entry["name"] for entry in part.volumes] == ["source-secret"]
+
+
+def test_an_artifact_has_the_registrys_credentials() -> None:
+    part = part_of({"source": {"oci": {"image": "r.io/a:1"}}})
+    assert part.plan == {"oci": plan.OciSource(image="r.io/a:1")}
+    assert part.volumes == ()
+
+
+def test_a_claim_is_read_only_for_the_volume_and_the_container() -> None:
+    part = part_of({"source": {"volume": {"claimName": "data"}}})
+    assert part.plan == {"volume": plan.Mount(name="data", path=layout.SOURCE_DIR)}
+    assert part.volumes == ({"name": "source", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}},)
+    assert part.mounts == ({"name": "source", "mountPath": layout.SOURCE_DIR, "readOnly": True},)
+
+
 def test_a_config_map_is_mounted_read_only_and_may_be_missing() -> None:
     part = part_of({"source": {"configMap": {"name": "context"}}})
     assert part.plan == {"directory": plan.Mount(name="context", path=layout.SOURCE_DIR)}

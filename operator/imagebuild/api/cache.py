@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.cachebackends import CacheSource, CacheTarget
-from imagebuild.api.model import GitRefName, Model, ObjectName, rules, text
+from imagebuild.api.model import GitRefName, Model, ObjectName, SecretReference, rules, text
 from imagebuild.contract.plan import CacheExport, CacheImport
 
 Repository = Annotated[
@@ -25,11 +25,6 @@ Repository = Annotated[
 Stage = Annotated[
     str, text(128, ("self.matches('^[a-zA-Z][a-zA-Z0-9_.-]*$')", "must be the name of a stage of the Dockerfile"))
 ]
-
-
-class SecretReference(Model):
-    name: ObjectName
-    """Of the Secret. It may appear later: the build waits for it."""
 
 
 class BranchCache(Model):

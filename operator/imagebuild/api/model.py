@@ -42,6 +42,12 @@ ObjectName = Annotated[
     ),
 ]
 
+
+class SecretReference(Model):
+    name: ObjectName
+    """Of the Secret. It may appear later: the build waits for it."""
+
+
 RelativePath = Annotated[
     str,
     text(

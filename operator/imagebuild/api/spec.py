@@ -1,8 +1,8 @@
 """`ImageBuild.spec`: what a user asks for.
 
-`source`, `dockerfile`, `args` and `output` are the build inputs: a change of them starts a new run. Every other field
-applies to the next attempt and never rebuilds (core/run.py). No field has a default in the schema, so that what is in
-git and what is in the cluster stay equal; the defaults are in the descriptions and in core/.
+`source`, `dockerfile`, `contexts`, `args` and `output` are the build inputs: a change of them starts a new run. Every
+other field applies to the next attempt and never rebuilds (core/run.py). No field has a default in the schema, so that
+what is in git and what is in the cluster stay equal; the defaults are in the descriptions and in core/.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from imagebuild.api.cache import Cache
+from imagebuild.api.context import Context
 from imagebuild.api.dockerfile import Dockerfile
 from imagebuild.api.model import Duration, Model, rules, text
 from imagebuild.api.output import Output
@@ -20,7 +21,7 @@ from imagebuild.api.pod import PodSettings
 from imagebuild.api.registry import RegistrySecret
 from imagebuild.api.source import Source
 
-INPUTS = ("source", "dockerfile", "args", "output")
+INPUTS = ("source", "dockerfile", "contexts", "args", "output")
 """The fields of the spec that are build inputs; `kubectl explain` says the same in each one's description."""
 NEUTRAL = {"output": ("ifExists",)}
 """Fields inside of those that are no inputs: they say what to do with an image, not what is in it."""
@@ -65,6 +66,14 @@ class ImageBuildSpec(Model):
     """Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None
     """Build input: a change starts a new run."""
+    contexts: Annotated[
+        tuple[Context, ...] | None,
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = None
+    """Further directories and images that the Dockerfile can name. Build input: a change starts a new run."""
     args: Annotated[
         dict[str, Annotated[str, Field(max_length=102400)]] | None,
         Field(

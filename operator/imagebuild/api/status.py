@@ -222,6 +222,8 @@ class ImageBuildStatus(Model):
     """From startedAt to finishedAt, such as 1m30s."""
     next_retry_at: Time | None = None
     """When the next attempt may start."""
+    turn_since: Time | None = None
+    """Since when the run waits for its turn, perhaps once more; timeouts.queue counts from here."""
     waiting_since: Time | None = None
     """Since when the run, which has had its turn, waits for what is missing; timeouts.start counts from here."""
     timings: Timings | None = None
@@ -237,7 +239,7 @@ class ImageBuildStatus(Model):
     cache: CacheStatus | None = None
     """What the cache was good for."""
     failure: FailureStatus | None = None
-    """Why the last run failed."""
+    """Why the run failed, or its last attempt, while it waits for the next one."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""
 

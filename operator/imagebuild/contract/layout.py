@@ -13,6 +13,7 @@ __all__ = [
     "RUNNER_COMMAND",
     "S3_CREDENTIALS_DIR",
     "SOURCE_DIR",
+    "SOURCE_SECRETS_DIR",
     "STOP_FILE",
     "SUB_IDS_IN_POD",
     "TERMINATION_LOG",
@@ -32,7 +33,9 @@ STOP_FILE = f"{POD_INFO_DIR}/stop"
 """Empty until the operator asks the runner to stop; then it holds the reason, one word of `Reason`."""
 
 SOURCE_DIR = "/run/imagebuild/source"
-"""Where a source that is a volume (a ConfigMap) is mounted, read-only."""
+"""Where a source that is a volume (a ConfigMap or a claim) is mounted, read-only."""
+SOURCE_SECRETS_DIR = "/run/imagebuild/source-secrets"
+"""One directory per Secret of a source; empty as long as the Secret does not exist."""
 REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
 

@@ -20,10 +20,13 @@ __all__ = [
     "CacheExport",
     "CacheImport",
     "CacheImports",
+    "Context",
     "Dockerfile",
     "GitSource",
+    "HttpSource",
     "IfExists",
     "Mount",
+    "OciSource",
     "Output",
     "Plan",
     "PlanTooLargeError",
@@ -68,6 +71,14 @@ class IfExists(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GitSource:
     """A commit of a git repository. Neither ref nor commit: the tip of the remote's HEAD."""
 
@@ -80,6 +91,39 @@ class GitSource:
     """Full object id; what is built, whatever the branch points to."""
     pinned: bool = False
     """The commit is not the user's: an earlier attempt of the same run reported it."""
+    secret: Mount | None = None
+    """Credentials for the host of the URL."""
+    submodules: bool = False
+    keep_git_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSource:
+    """A tar archive, compressed or not."""
+
+    url: str
+    checksum: str | None = None
+    """`sha256:…` of the archive."""
+    secret: Mount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OciSource:
+    """An artifact, or the files of an image; with the credentials of registry_secrets."""
+
+    image: str
+    """By tag, or by digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One that COPY --from and FROM know by name. No source of its own: a directory of the build's."""
+
+    name: str
+    path: str = "."
+    git: GitSource | None = None
+    http: HttpSource | None = None
+    oci: OciSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +139,10 @@ class Output:
 
     images: tuple[str, ...] = ()
     if_exists: IfExists = IfExists.OVERWRITE
+    retried: bool = False
+    """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""
     inputs: str = ""
-    """Hash of the build inputs. With the commit it makes the annotation by which Reuse knows an image again."""
+    """Hash of the build inputs. With the commit it makes the annotation by which an image is known again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +182,6 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
-    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist; or a
-    claim, without which there is no pod."""
-
-    name: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySecret(Mount):
     """A Secret with credentials for registries."""
 
@@ -155,10 +192,15 @@ class RegistrySecret(Mount):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
+    http: HttpSource | None = None
+    oci: OciSource | None = None
+    volume: Mount | None = None
+    """A claim, read where it is mounted."""
     directory: Mount | None = None
-    """A mounted ConfigMap instead of git. Neither: an empty context."""
+    """A mounted ConfigMap. No source at all: an empty context."""
     path: str = "."
     """The context: a directory inside the source."""
+    contexts: tuple[Context, ...] = ()
     dockerfile: Dockerfile = Dockerfile()
     args: tuple[str, ...] = ()
     """Arguments of `buildctl build`, passed on as they are and never through a shell."""
@@ -169,7 +211,7 @@ class Plan:
     """Refs in registries that `args` say are written; credentials must cover them."""
     claims: tuple[Mount, ...] = ()
     """Volumes of claims that the build writes to."""
-    volume: Mount | None = None
+    cache_volume: Mount | None = None
     """The claim on which BuildKit keeps its state from build to build. None: in the pod."""
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
@@ -183,6 +225,10 @@ class Plan:
     """Seconds without a word or a change in BuildKit's trace after which the build is given up. None: never."""
     push_grace: float = 120.0
     """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
+
+    @property
+    def has_source(self) -> bool:
+        return any((self.git, self.http, self.oci, self.volume, self.directory))
 
 
 def dump(plan: Plan) -> str:

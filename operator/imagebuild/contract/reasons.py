@@ -43,6 +43,8 @@ class Reason(StrEnum):
     FILE_NOT_FOUND = "FileNotFound"
     REVISION_NOT_FOUND = "RevisionNotFound"
     COMMIT_GONE = "CommitGone"
+    CHECKSUM_MISMATCH = "ChecksumMismatch"
+    ARCHIVE_INVALID = "ArchiveInvalid"
     SPEC_INVALID = "SpecInvalid"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
@@ -51,6 +53,8 @@ class Reason(StrEnum):
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    SECRET_INVALID = "SecretInvalid"
+    HOST_KEY_UNKNOWN = "HostKeyUnknown"
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
@@ -62,6 +66,7 @@ class Reason(StrEnum):
     RETRYING = "Retrying"
     SECRET_MISSING = "SecretMissing"
     CONFIG_MAP_MISSING = "ConfigMapMissing"
+    CLAIM_MISSING = "ClaimMissing"
     QUOTA_EXCEEDED = "QuotaExceeded"
     UNSCHEDULABLE = "Unschedulable"
     SCHEDULING_GATED = "SchedulingGated"
@@ -146,6 +151,16 @@ TABLE: dict[Reason, Row] = {
         "The commit that an earlier attempt of this run built is not in the repository any more.",
         "Ask for a rebuild, which builds what the branch points to now.",
     ),
+    Reason.CHECKSUM_MISMATCH: Row(
+        Fault.USER,
+        "What was downloaded is not what the checksum says.",
+        "Find out why the archive has changed before you correct the checksum.",
+    ),
+    Reason.ARCHIVE_INVALID: Row(
+        Fault.USER,
+        "What was downloaded cannot be unpacked.",
+        "Make it a tar archive, plain or compressed by gzip, bzip2 or xz, with no path or link that leads out of it.",
+    ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
     ),
@@ -166,18 +181,29 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.IMAGE_NOT_FOUND: Row(
         Fault.CONFIGURATION,
-        "An image that the Dockerfile starts from is not in its registry.",
-        "Check the name and tag in the FROM, COPY --from or syntax= line.",
+        "An image that the build starts from is not in its registry.",
+        "Check the name and tag in the FROM, COPY --from or syntax= line, source.oci or contexts.",
     ),
     Reason.TLS_FAILED: Row(
         Fault.CONFIGURATION,
-        "The certificate of a registry or git server is not trusted.",
+        "The certificate of a registry or of the source's server is not trusted.",
         "Add its certificate authority to the operator's configuration (certificateAuthorities).",
     ),
     Reason.SOURCE_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
-        "The git server wants credentials, or has no such repository.",
-        "Check the URL in source.git.url; private repositories are not supported yet.",
+        "The server of the source does not know these credentials, or has nothing under this URL.",
+        "Check the URL, and name a Secret with its credentials in secretRef beside it, then ask for a rebuild.",
+    ),
+    Reason.SECRET_INVALID: Row(
+        Fault.CONFIGURATION,
+        "A Secret does not hold what it is named for.",
+        "Give it the keys that the message asks for, then ask for a rebuild.",
+    ),
+    Reason.HOST_KEY_UNKNOWN: Row(
+        Fault.CONFIGURATION,
+        "The git server's host key is not in known_hosts, or is another one than there.",
+        "Compare the key with what the server's owner publishes, put it into known_hosts of the Secret, "
+        "then ask for a rebuild.",
     ),
     Reason.VOLUME_NOT_WRITABLE: Row(
         Fault.CONFIGURATION,
@@ -212,12 +238,15 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.RETRYING: Row(Fault.WAITING, "The last attempt met a fault of the infrastructure; the next one follows."),
     Reason.SECRET_MISSING: Row(
-        Fault.WAITING, "A Secret named in registrySecrets does not exist yet.", "Create it; the build then goes on."
+        Fault.WAITING, "A Secret that the build names does not exist yet.", "Create it; the build then goes on."
     ),
     Reason.CONFIG_MAP_MISSING: Row(
         Fault.WAITING,
         "The ConfigMap named in source.configMap does not exist yet.",
         "Create it; the build then goes on.",
+    ),
+    Reason.CLAIM_MISSING: Row(
+        Fault.WAITING, "A volume claim that the build names does not exist yet.", "Create it; the build then goes on."
     ),
     Reason.QUOTA_EXCEEDED: Row(
         Fault.WAITING, "The namespace's quota has no room for the build pod.", "Raise the quota, or wait."
@@ -292,7 +321,7 @@ TABLE: dict[Reason, Row] = {
         "Read the message; docs/install.md names nodes that need a setting.",
     ),
     Reason.SOURCE_UNAVAILABLE: Row(
-        Fault.INFRASTRUCTURE, "The git server does not answer as it should.", "Check source.git.url and the network."
+        Fault.INFRASTRUCTURE, "The server of the source does not answer as it should.", "Check its URL and the network."
     ),
     Reason.REGISTRY_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "A registry does not answer as it should.", "Check its name and the network."

@@ -154,8 +154,12 @@ class App:
         """None of the tasks ends by itself; one that did would leave an operator that looks alive and does nothing."""
         if task.cancelled():
             return
-        self.broken = f"the task {task.get_name()} ended"
-        _log.critical("%s; the operator ends and is started again", self.broken, exc_info=task.exception())
+        self.give_up(f"the task {task.get_name()} ended", task.exception())
+
+    def give_up(self, why: str, error: BaseException | None) -> None:
+        """Ends the process, which is to be started again."""
+        self.broken = why
+        _log.critical("%s; the operator ends and is started again", why, exc_info=error)
         self._stop.set()
 
 

@@ -74,17 +74,23 @@ def registry(app: App, login: Login) -> kopf.OperatorRegistry:
     return handlers
 
 
+async def begin(app: App) -> None:
+    try:
+        await app.start()
+    except asyncio.CancelledError:
+        await app.end()  # kopf cleans up only what it has started
+        raise
+    except Exception as error:  # noqa: BLE001 kopf would try again once a minute, and the lease would be held meanwhile
+        app.give_up("the operator could not start", error)
+
+
 def _live(handlers: kopf.OperatorRegistry, app: App, login: Login) -> None:
     kopf.on.login(id="login", registry=handlers)(login)
 
     @kopf.on.startup(id="start", registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings, app.pace)
-        try:
-            await app.start()
-        except asyncio.CancelledError:
-            await app.end()  # kopf cleans up only what it has started
-            raise
+        await begin(app)
 
     @kopf.on.cleanup(id="end", registry=handlers)
     async def end(**_: Any) -> None:

@@ -131,12 +131,8 @@ def failed_attempt(old: ImageBuildStatus, status: ImageBuildStatus) -> Reason | 
     if status.phase is Phase.FAILED and old.phase is not Phase.FAILED:
         return status.reason if status.pod_uid is not None else None  # else there was no pod
     if (status.failures or 0) > (old.failures or 0):
-        return _reason((status.message or "").partition(":")[0])  # as report.py begins the sentence
+        return status.failure.reason if status.failure else Reason.UNKNOWN
     return None
-
-
-def _reason(word: str) -> Reason:
-    return Reason(word) if word in {reason.value for reason in Reason} else Reason.UNKNOWN
 
 
 def _same_run(old: ImageBuildStatus, new: ImageBuildStatus) -> bool:

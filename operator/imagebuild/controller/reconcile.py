@@ -28,6 +28,8 @@ _STOP_GRACE_SECONDS = 30
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
 _PATIENCE = 5
 """Failures in a row, each after a longer pause than the one before."""
+_NOT_READY = ("error looking up service account", "status unknown for quota")
+"""In a 403 of a namespace that has just been made: its service account, or its quota's status, is still to come."""
 _NO_RIGHT = "cannot create resource"
 """In a 403 that is not about the pod: the operator lacks a permission. No build fails for that."""
 
@@ -136,6 +138,10 @@ class Reconciler:
             raise
         self._store.put_build(written)
         self._written(build, status)
+        if status.over:
+            # no event follows that is news: another run may be due, and others of its group wait for its end
+            self._queue.add((build.namespace, build.name))
+            self._slots.poke()
         return False
 
     async def _read_again(self, build: ImageBuild) -> bool:
@@ -179,6 +185,9 @@ class Reconciler:
                 reason, message = Reason.NAME_TAKEN, f"the pod {name} belongs to somebody else"
             case 403 if "exceeded quota" in error.message:
                 reason, message = Reason.QUOTA_EXCEEDED, error.message
+                wake_at = context.now + timedelta(seconds=self._pace.quota)
+            case 403 if any(words in error.message for words in _NOT_READY):
+                reason, message = Reason.CLUSTER_UNAVAILABLE, error.message
                 wake_at = context.now + timedelta(seconds=self._pace.quota)
             case 400 | 403 | 422 if _NO_RIGHT not in error.message:  # 400: a webhook that gives no code
                 reason, message = Reason.POD_REJECTED, error.message

@@ -6,10 +6,11 @@ nothing. That is what `resourceVersion` is compared for.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild, parse
@@ -17,7 +18,10 @@ from imagebuild.core.admit import Group, Key
 from imagebuild.core.groups import group
 from imagebuild.core.observe import Observation, observe
 
+_log = logging.getLogger(__name__)
+
 Document = Mapping[str, Any]
+T = TypeVar("T")
 
 _REMEMBERED_DELETIONS = 10_000
 
@@ -75,18 +79,19 @@ class Store:
         known = self._builds.get(key)
         if meta["uid"] in self._deleted or (known and int(known.resource_version) >= int(meta["resourceVersion"])):
             return None
-        self._set(key, parse(document))
+        if (build := _read(parse, document)) is None:
+            return None
+        self._set(key, build)
         return key
 
     def put_pod(self, document: Document) -> Key | None:
         """The key of its ImageBuild if this is news about one."""
-        key = _owner(document)
-        if key is None or document["metadata"]["uid"] in self._deleted:
+        key, seen = _owner(document), _read(observe, document)
+        if key is None or seen is None or document["metadata"]["uid"] in self._deleted:
             return None
         name, version = document["metadata"]["name"], int(document["metadata"]["resourceVersion"])
         if (known := self._pods[key].get(name)) is not None and known[0] >= version:
             return None
-        seen = observe(document)
         self._pods[key][name] = (version, seen)
         self._count(key)
         return None if known is not None and known[1] == seen else key
@@ -176,6 +181,8 @@ def _reported(build: ImageBuild, seen: Observation) -> bool:
 
 
 def _owner(document: Document) -> Key | None:
+    """The ImageBuild that a pod was made for. Where its owner was taken off it (--cascade=orphan) its label says the
+    name, if that is short enough for a label: such a pod must end before another one of that name may start."""
     meta = document["metadata"]
     labels = meta.get("labels") or {}
     if names.LABEL_RUN not in labels or names.LABEL_ATTEMPT not in labels:
@@ -183,16 +190,29 @@ def _owner(document: Document) -> Key | None:
     for owner in meta.get("ownerReferences") or ():
         if owner.get("controller") and owner["kind"] == names.KIND and owner["apiVersion"] == names.API_VERSION:
             return (meta["namespace"], owner["name"])
-    return None
+    if any(owner.get("controller") for owner in meta.get("ownerReferences") or ()):
+        return None
+    return (meta["namespace"], labels[names.LABEL_BUILD]) if names.LABEL_BUILD in labels else None
 
 
 def _is_orphan(document: Document) -> bool:
     """Made by the operator, and left by the garbage collector because its owner was taken off it."""
     labels = document["metadata"].get("labels") or {}
     ours = all(label in labels for label in (names.LABEL_BUILD, names.LABEL_RUN, names.LABEL_ATTEMPT))
-    return ours and _owner(document) is None and "deletionTimestamp" not in document["metadata"]
+    owned = any(owner.get("controller") for owner in document["metadata"].get("ownerReferences") or ())
+    return ours and not owned and "deletionTimestamp" not in document["metadata"]
 
 
 def _identity(document: Document) -> tuple[str, str, str]:
     meta = document["metadata"]
     return meta["namespace"], meta["name"], meta["uid"]
+
+
+def _read(how: Callable[[Document], T], document: Document) -> T | None:
+    """Whoever may create pods can write anything into one: what cannot be read must not end the operator."""
+    try:
+        return how(document)
+    except Exception:  # noqa: BLE001
+        meta = document["metadata"]
+        _log.exception("%s/%s cannot be read, and is left alone", meta["namespace"], meta["name"])
+        return None

@@ -15,8 +15,8 @@ ImageBuild exists.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from types import MappingProxyType
@@ -55,6 +55,9 @@ class Member:
     order: int | None = None
     cancel_running: bool = False
     progress: Progress
+    alive: bool = False
+    """It has a pod that has not ended."""
+    run: int = 1
 
     @property
     def age(self) -> tuple[int, datetime, Key]:
@@ -72,13 +75,16 @@ class Candidate:
     claim: Claim | None = None
     """Of its cache volume, which one build at a time may use."""
     new: bool = False
-    """It has never been told to wait."""
+    """Nothing is written of its run yet."""
+    run: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     reason: Reason
     message: str = ""
+    run: int = 0
+    """Which run is to end; the next one is judged anew."""
 
 
 _QUEUED = Verdict(reason=Reason.QUEUED)
@@ -90,10 +96,12 @@ def admit(
     running: Iterable[Key],
     limits: Limits,
     groups: Mapping[Group, tuple[Member, ...]],
+    told: Collection[Key] = (),
+    *,
     claims: Mapping[Claim, Key] = MappingProxyType({}),
 ) -> dict[Key, Verdict]:
-    """For each that waits, and for those under way that must end. `groups` holds the groups of those that wait,
-    `claims` who uses which."""
+    """For each that waits, and for those under way that must end. `groups` holds the groups of those that wait, `told`
+    who has been told to wait already, `claims` who uses which."""
     candidates = list(waiting)
     verdicts, ready = _by_group(candidates, groups)
     occupied, ready = _by_claim(ready, claims)
@@ -101,7 +109,7 @@ def admit(
     starting = _turns(ready, running, limits)
     verdicts |= {candidate.key: _START if candidate.key in starting else _QUEUED for candidate in ready}
     queued = [each for each in candidates if verdicts[each.key].reason is Reason.QUEUED]
-    return verdicts | _too_many(queued, limits)
+    return verdicts | _too_many(queued, limits, told)
 
 
 def _by_group(
@@ -144,8 +152,17 @@ def _overtaken(group: str, members: tuple[Member, ...]) -> dict[Key, Verdict]:
     if newest is None:
         return {}
     told = Verdict(reason=Reason.SUPERSEDED, message=f"the ImageBuild {newest.key[1]} of the group {group} is newer")
-    ended = {Progress.WAITING} | ({Progress.UNDER_WAY} if newest.cancel_running else set())
-    return {each.key: told for each in members if each.age < newest.age and each.progress in ended}
+    return {each.key: replace(told, run=each.run) for each in members if _ends(each, newest, members)}
+
+
+def _ends(each: Member, newest: Member, members: tuple[Member, ...]) -> bool:
+    """What is under way goes on, also between two attempts, unless a newer one has got ahead of it meanwhile."""
+    if each.age >= newest.age or each.progress is Progress.DONE:
+        return False
+    if each.progress is Progress.WAITING or newest.cancel_running:
+        return True
+    ahead = (other for other in members if other.age > each.age and other.progress is not Progress.WAITING)
+    return not each.alive and any(other.policy is Policy.LATEST for other in ahead)
 
 
 def _not_yet(members: tuple[Member, ...]) -> set[Key]:
@@ -178,23 +195,25 @@ def _turns(ready: Iterable[Candidate], running: Iterable[Key], limits: Limits) -
     return chosen
 
 
-def _too_many(queued: list[Candidate], limits: Limits) -> dict[Key, Verdict]:
+def _too_many(queued: list[Candidate], limits: Limits, told: Collection[Key]) -> dict[Key, Verdict]:
     """Only who comes new is turned away: nobody who was told to wait loses the place."""
     full: dict[Key, Verdict] = {}
     if len(queued) <= min(limits.queued, limits.queued_per_namespace):
         return full
     total, each = 0, Counter[str]()
-    for candidate in sorted(queued, key=lambda each: (each.new, each.since, each.key)):
+    new = {candidate.key for candidate in queued if candidate.new and candidate.key not in told}
+    for candidate in sorted(queued, key=lambda each: (each.key in new, each.since, each.key)):
         namespace = candidate.key[0]
-        if candidate.new and total >= limits.queued:
-            full[candidate.key] = _full(f"{limits.queued:,} builds wait in the cluster")
-        elif candidate.new and each[namespace] >= limits.queued_per_namespace:
-            full[candidate.key] = _full(f"{limits.queued_per_namespace:,} builds wait in the namespace {namespace}")
+        if candidate.key in new and total >= limits.queued:
+            full[candidate.key] = _full(candidate, f"{limits.queued:,} builds wait in the cluster")
+        elif candidate.key in new and each[namespace] >= limits.queued_per_namespace:
+            waiting = f"{limits.queued_per_namespace:,} builds wait in the namespace {namespace}"
+            full[candidate.key] = _full(candidate, waiting)
         else:
             total += 1
             each[namespace] += 1
     return full
 
 
-def _full(told: str) -> Verdict:
-    return Verdict(reason=Reason.QUEUE_FULL, message=told)
+def _full(candidate: Candidate, told: str) -> Verdict:
+    return Verdict(reason=Reason.QUEUE_FULL, message=told, run=candidate.run)

@@ -13,7 +13,7 @@ from imagebuild.contract.plan import PlanTooLargeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
-from imagebuild.core.decision import Case, Confirm, Create, Decision, Queue, Report, Stop
+from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
 from imagebuild.core.groups import claim, group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
@@ -45,18 +45,20 @@ def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
     if seen.state is State.RUNNING:
         return case.report(report.under_way(status, seen))
     told = report.under_way(_waits(case, status, seen), seen)
-    if not seen.ending:
-        if _corrected(case, status, seen):
-            return case.report(report.waiting(report.closed(told), Reason.STARTING))
-        if _late(case, told):
-            return Stop(pod=seen, reason=Reason.START_TIMED_OUT)  # the run ends when it is gone
+    if seen.ending:
+        return case.report(told)
+    if _corrected(case, status, seen):
+        return case.report(report.waiting(report.closed(told), Reason.STARTING))
+    if _late(case, told):
+        return Stop(pod=seen, reason=Reason.START_TIMED_OUT)  # the run ends when it is gone
     return case.report(told, _deadline(case, told))
 
 
 def _waits(case: Case, status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus:
     """A pod that a queue of others holds back waits for its turn still: what is missing counts from its end."""
     if seen.reason is Reason.SCHEDULING_GATED:
-        return report.waiting(status, seen.reason).model_copy(update={"waiting_since": None})
+        clocks = {"turn_since": status.turn_since or seen.created_at, "waiting_since": None}
+        return report.waiting(status, seen.reason).model_copy(update=clocks)
     was_gated = case.build.status.reason is Reason.SCHEDULING_GATED
     return report.missing(status, seen.reason, "", case.now if was_gated else seen.created_at)
 
@@ -91,15 +93,11 @@ def _again(case: Case, status: ImageBuildStatus, seen: Observation, reason: Reas
 
 
 def _missing(case: Case, status: ImageBuildStatus) -> Decision:
-    """A recorded pod is not there. That is an attempt lost, never a reason to build the same attempt again."""
-    name = status.pod_name or ""
-    replaced = any(seen.name == name for seen in case.context.pods)  # by whoever deleted it and made one of that name
-    if case.context.gone != name and not replaced:
-        return Confirm(name=name)
+    """The recorded pod is gone. That is an attempt lost, never a reason to build the same attempt again."""
     if status.phase is Phase.PENDING and (late := _late(case, status)):
         return late
     if (status.failures or 0) >= retries(case.spec, case.config):
-        return case.fail(status, Reason.POD_LOST, f"the build pod {name} is gone")
+        return case.fail(status, Reason.POD_LOST, f"the build pod {status.pod_name} is gone")
     lost = report.lost(status, case.now, case.context.first_delay)
     return case.report(lost, lost.next_retry_at)
 
@@ -110,8 +108,6 @@ def _missing(case: Case, status: ImageBuildStatus) -> Decision:
 def _next(case: Case, status: ImageBuildStatus) -> Decision:
     if never := _never(case, status):
         return never
-    if status.reason in (Reason.SUSPENDED, Reason.HELD) and not case.config.hold:
-        status = status.model_copy(update={"queued_at": case.now})  # its wait for a turn begins only now
     if late := _late(case, status):
         return late
     if status.next_retry_at is not None and status.next_retry_at > case.now:
@@ -119,7 +115,7 @@ def _next(case: Case, status: ImageBuildStatus) -> Decision:
     if found := _in_the_way(case, status):
         return found
     if case.config.hold:
-        return case.report(report.waiting(status, Reason.HELD))
+        return case.report(report.idle(status, Reason.HELD))
     return _turn(case, status)
 
 
@@ -127,7 +123,7 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
     """What no time and no slot would change."""
     if case.build.unknown_fields:
         told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
-        return case.report(report.waiting(status, Reason.OPERATOR_TOO_OLD, told))
+        return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
     if told := refusal(case.spec, case.config, case.build.namespace):
         return case.fail(status, Reason.NOT_ALLOWED, told)
     return None
@@ -141,7 +137,8 @@ def _in_the_way(case: Case, status: ImageBuildStatus) -> Decision | None:
         if seen.live and own and not seen.ending:
             return Stop(pod=seen, reason=Reason.SUPERSEDED)  # its attempt was closed before it had begun
         if seen.live:
-            return case.report(report.waiting(status, Reason.QUEUED, f"waits for the pod {seen.name} to end"))
+            told = report.queued(status, case.now, f"waits for the pod {seen.name} to end")
+            return case.report(told, _deadline(case, told))
         waited = seen.reason.row.fault is Fault.WAITING and seen.reason is not Reason.SUSPENDED
         if waited and own and not seen.deleting:
             return Stop(pod=seen, reason=seen.reason)
@@ -152,14 +149,14 @@ def _turn(case: Case, status: ImageBuildStatus) -> Decision:
     if case.context.admitted:
         return _create(case, status)
     build, verdict = case.build, case.context.verdict
-    told = report.queued(status, verdict.message if verdict else "")
-    first_time = build.status.run != status.run or build.status.reason is not Reason.QUEUED
+    told = report.queued(status, case.now, verdict.message if verdict else "")
     candidate = Candidate(
         key=(build.namespace, build.name),
+        run=status.run.number if status.run else 1,
         since=status.queued_at or case.now,
         group=group(build),
         claim=claim(build),
-        new=first_time and not status.attempt,
+        new=build.status.run != status.run,
     )
     wanted = case.report(told, _deadline(case, told))
     return Queue(candidate=candidate, status=wanted.status, wake_at=wanted.wake_at)
@@ -182,18 +179,20 @@ def _manifest(case: Case, status: ImageBuildStatus, number: int) -> Manifest:
 
 
 def _deadline(case: Case, status: ImageBuildStatus) -> datetime | None:
-    """When the run, which waits, is given up."""
+    """When the run, which waits, is given up. On hold none is: what it waits for may be held back, too."""
+    if case.config.hold:
+        return None
     if status.waiting_since is not None:
         return status.waiting_since + span(case.spec, case.config, "start")
-    if (not status.attempt or status.reason is Reason.SCHEDULING_GATED) and status.queued_at is not None:
-        return status.queued_at + span(case.spec, case.config, "queue")
+    if status.turn_since is not None:
+        return status.turn_since + span(case.spec, case.config, "queue")
     return None
 
 
 def _late(case: Case, status: ImageBuildStatus) -> Report | None:
     """The end of a run that has waited too long."""
     deadline = _deadline(case, status)
-    if deadline is None or case.now < deadline or case.config.hold:
+    if deadline is None or case.now < deadline:
         return None
     if status.waiting_since is None:
         told = f"It waited for its turn for {limit(case.spec, case.config, 'queue')}."

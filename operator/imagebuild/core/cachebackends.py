@@ -30,7 +30,7 @@ def volume_of(cache: Cache) -> Part:
         return Part()
     claim = plan.Mount(name=cache.volume.claim_name, path=layout.CACHE_VOLUME_DIR)
     return Part(
-        plan=PlanFields(volume=claim),
+        plan=PlanFields(cache_volume=claim),
         volumes=({"name": "cache-volume", "persistentVolumeClaim": {"claimName": claim.name}},),
         mounts=({"name": "cache-volume", "mountPath": claim.path},),
     )

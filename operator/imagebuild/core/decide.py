@@ -22,6 +22,7 @@ from imagebuild.core.attempt import attempt, outcome
 from imagebuild.core.conditions import seal
 from imagebuild.core.decision import (
     Case,
+    Confirm,
     Context,
     Create,
     Decision,
@@ -42,6 +43,8 @@ def decide(build: ImageBuild, context: Context) -> Decision:
         return Nothing()
     context = replace(context, config=within(context.config, build.namespace))
     own = [seen for seen in context.pods if seen.owner_uid == build.uid]
+    if _out_of_view(build.status, context):
+        return Confirm(name=build.status.pod_name or "")
     if (marked := marked_done(build, own, context.now)) is not None:
         return _mark_done(build, marked, own, context)
     run = due(build, own, context.now)
@@ -60,29 +63,46 @@ def refused(
     return to_report(build, report.waiting(create.status, reason, message), context, wake_at)
 
 
+def _out_of_view(status: ImageBuildStatus, context: Context) -> bool:
+    """The pod that the status names is not among those that we see, and the API server has not said that it is gone."""
+    if status.pod_uid is None or status.over or context.gone == status.pod_name:
+        return False
+    return all(seen.name != status.pod_name for seen in context.pods)
+
+
 # --- runs
 
 
 def _mark_done(build: ImageBuild, run: Run, own: list[Observation], context: Context) -> Decision:
     if waits := _end_pods(build, build.status, own, Reason.SUPERSEDED, context.now):
         return waits
-    status = report.begin(_with_last_words(build.status, own), run, context.now)
-    return to_report(build, report.marked_done(status), context)
+    if (ended := _last_words(build, own, context.now)) is not None:
+        return ended
+    return to_report(build, report.marked_done(report.begin(build.status, run, context.now)), context)
 
 
 def _new_run(build: ImageBuild, run: Run, own: list[Observation], context: Context) -> Decision:
     older = [seen for seen in own if seen.run < run.number]
     if waits := _end_pods(build, build.status, older, Reason.SUPERSEDED, context.now):
         return waits
-    return _same_run(build, report.begin(_with_last_words(build.status, own), run, context.now), own, context)
+    if (ended := _last_words(build, own, context.now)) is not None:
+        return ended
+    return _same_run(build, report.begin(build.status, run, context.now), own, context)
 
 
-def _with_last_words(status: ImageBuildStatus, own: Iterable[Observation]) -> ImageBuildStatus:
-    """The old run's status with what its pod said at its end, if nobody has written that yet: what is pushed counts."""
+def _last_words(build: ImageBuild, own: Iterable[Observation], now: datetime) -> Report | None:
+    """The end of the old run by what its pod said, if nobody has written that yet: what is pushed counts."""
+    status = build.status
     for seen in own:
         if seen.uid == status.pod_uid and not seen.live and not status.over:
-            return outcome(status, seen) or report.failed(status, seen.reason, seen.message, seen)
-    return status
+            ended = outcome(status, seen) or report.failed(status, seen.reason, seen.message, seen)
+            return _of_old_run(build, ended, now)
+    return None
+
+
+def _of_old_run(build: ImageBuild, status: ImageBuildStatus, now: datetime) -> Report:
+    """The newest generation counts as seen only when its run has begun."""
+    return Report(status=seal(status, build.status, build.status.observed_generation or 0, now))
 
 
 def _same_run(build: ImageBuild, status: ImageBuildStatus, own: list[Observation], context: Context) -> Decision:
@@ -112,7 +132,8 @@ def _of_open_attempt(status: ImageBuildStatus, own: Iterable[Observation]) -> Ob
 
 def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation], context: Context) -> Decision:
     for seen in own:
-        if seen.live and not seen.ending:  # its attempt was closed before it began
+        # its attempt was closed before it began; the last one's pod has ended, whatever an old view of it says
+        if seen.live and not seen.ending and seen.name != status.pod_name:
             return Stop(pod=seen, reason=Reason.STOPPED)
     expires = expires_at(build, status)
     if expires is not None and expires <= context.now:
@@ -126,8 +147,10 @@ def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation
 def _asked_to_end(build: ImageBuild, status: ImageBuildStatus, context: Context) -> tuple[Reason, str] | None:
     if status.run is not None and build.cancelled_run == status.run.number:
         return Reason.CANCELLED, Reason.CANCELLED.row.sentence
-    if context.verdict is not None and context.verdict.reason in (Reason.SUPERSEDED, Reason.QUEUE_FULL):
-        return context.verdict.reason, context.verdict.message
+    verdict = context.verdict
+    ends = verdict is not None and verdict.reason in (Reason.SUPERSEDED, Reason.QUEUE_FULL)
+    if verdict is not None and ends and status.run is not None and verdict.run == status.run.number:
+        return verdict.reason, verdict.message
     return None
 
 
@@ -149,7 +172,7 @@ def _suspended(case: Case, status: ImageBuildStatus, seen: Observation | None) -
         return waits
     if seen is not None and seen.reason is not Reason.SUSPENDED:
         return attempt(case, status, seen)
-    return case.report(report.waiting(report.closed(status), Reason.SUSPENDED))
+    return case.report(report.idle(report.closed(status), Reason.SUSPENDED))
 
 
 def _end_pods(
@@ -160,7 +183,5 @@ def _end_pods(
         if seen.live and not seen.ending:
             return Stop(pod=seen, reason=reason)
         if seen.live:
-            told = report.stopping(status, seen, reason)
-            # the newest generation counts as seen only when its run has begun
-            return Report(status=seal(told, build.status, status.observed_generation or 0, now))
+            return _of_old_run(build, report.stopping(status, seen, reason), now)
     return None

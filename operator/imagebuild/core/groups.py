@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import Concurrency, Policy
-from imagebuild.api.status import Phase
+from imagebuild.api.status import ImageBuildStatus, Phase
 from imagebuild.core.admit import Candidate, Claim, Group, Member, Progress
 
 
@@ -32,6 +32,8 @@ def member(build: ImageBuild, asks: Candidate | None, *, reserved: bool, alive: 
         order=given.order,
         cancel_running=bool(given.cancel_running),
         progress=progress,
+        alive=alive or reserved,
+        run=asks.run if asks else build.status.run.number if build.status.run else 1,
     )
 
 
@@ -43,11 +45,16 @@ def _progress(build: ImageBuild, asks: Candidate | None, *, reserved: bool, aliv
     status = build.status
     if reserved or alive:
         return Progress.UNDER_WAY
-    if asks is not None:
+    same_run = asks is None or (status.run is not None and asks.run == status.run.number)
+    if asks is not None and not (same_run and _had_its_turn(status)):
         return Progress.WAITING
     if status.over:
         return Progress.DONE if status.phase is Phase.SUCCEEDED else None
     if build.deleting or build.unknown_fields or (build.spec is not None and build.spec.suspend):
         return None
-    had_its_turn = bool(status.attempt) or status.waiting_since is not None
-    return Progress.UNDER_WAY if had_its_turn else Progress.WAITING
+    return Progress.UNDER_WAY if _had_its_turn(status) else Progress.WAITING
+
+
+def _had_its_turn(status: ImageBuildStatus) -> bool:
+    """Also one that waits for its next attempt."""
+    return bool(status.attempt) or status.waiting_since is not None

@@ -94,18 +94,27 @@ _DISRUPTIONS = {
 _STOPS = {reason.value for reason in Reason if reason.row.fault is Fault.STOPPED} | {Reason.SUSPENDED.value}
 DONE = {Reason.BUILT, Reason.ALREADY_BUILT}
 """What a pod ends with that has done what it was asked for."""
+_SAYS = {reason for reason in Reason if reason.row.fault in (Fault.USER, Fault.CONFIGURATION, Fault.INFRASTRUCTURE)} | {
+    Reason.SECRET_MISSING,
+    Reason.CONFIG_MAP_MISSING,
+    Reason.SILENT,
+}
+"""Why a runner ends without an image. Whatever else a result says, nobody but the operator may."""
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerError", "CreateContainerConfigError", "RunContainerError"}
+_NEVER_STARTED = {"StartError", "ContainerCannotRun"}
+"""The runtime made the container, and could not start its first process."""
 _MESSAGE_MAX = 500
+_DIGITS = 9
 
 
 def observe(document: Document) -> Observation:
-    """Raises KeyError for a pod that is not one of ours."""
+    """Raises KeyError for a pod that is not one of ours. Without an owner: its ImageBuild was deleted without it."""
     meta = document["metadata"]
     labels, annotations = meta["labels"], meta.get("annotations") or {}
     status = document.get("status") or {}
     container, stop = _container(status), annotations.get(names.ANNOTATION_STOP, "")
-    (owner,) = (reference for reference in meta["ownerReferences"] if reference.get("controller"))
+    owner = next((each for each in meta.get("ownerReferences") or () if each.get("controller")), {"uid": ""})
     return Observation(
         name=meta["name"],
         uid=meta["uid"],
@@ -125,7 +134,7 @@ def observe(document: Document) -> Observation:
 
 def _count(label: str) -> int:
     """Whoever may label pods may write anything there; no build has a run or attempt 0."""
-    return int(label) if label.isdecimal() else 0
+    return int(label) if label.isascii() and label.isdecimal() and len(label) <= _DIGITS else 0
 
 
 def _container(status: Document) -> Document:
@@ -160,16 +169,22 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
         return (Reason.PROFILE_MISSING if "seccomp" in message else Reason.CONTAINER_NOT_STARTED), message
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            gated = condition.get("reason") == "SchedulingGated"
-            return (Reason.SCHEDULING_GATED if gated else Reason.UNSCHEDULABLE), condition.get("message", "")
+            if condition.get("reason") == "SchedulingGated":
+                return Reason.SCHEDULING_GATED, condition.get("message", "")
+            return _unscheduled(condition.get("message", ""))
     return Reason.STARTING, ""
 
 
+def _unscheduled(message: str) -> tuple[Reason, str]:
+    missing = "persistentvolumeclaim" in message and "not found" in message
+    return (Reason.CLAIM_MISSING if missing else Reason.UNSCHEDULABLE), message
+
+
 def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
-    result = parse(terminated.get("message") or "")
+    result = parse(terminated.get("message") or "")  # what the runtime says of a failed start stands there, too
     reason, message = _cause(status, terminated, result)
-    heard = result is not None and result.essentials.reason is Reason.STOPPED
-    if stop in _STOPS and reason is not Reason.BUILT and (heard or reason is Reason.TIMED_OUT):
+    heard = result is not None and result.essentials.reason in (Reason.STOPPED, stop)
+    if stop in _STOPS and reason not in DONE and (heard or reason is Reason.TIMED_OUT):
         # a request to stop lowers the deadline too, for a runner that does not hear it
         reason, message = Reason(stop), Reason(stop).row.sentence
     return {
@@ -186,24 +201,33 @@ def _cause(status: Document, terminated: Document, result: BuildResult | None) -
     said = result.essentials if result else None
     if said is not None and (said.digest is not None or said.reason in DONE):
         return (said.reason if said.reason in DONE else Reason.BUILT), said.message
+    if (told := _told_by_the_kubelet(status, terminated)) is not None:
+        return told
+    return _said(status, said) if said is not None else _without_a_word(status, terminated)
+
+
+def _told_by_the_kubelet(status: Document, terminated: Document) -> tuple[Reason, str] | None:
     if (word := status.get("reason")) in _POD_REASONS:
-        # the kubelet's own words for a deadline name neither the field nor its value
+        # its own words for a deadline name neither the field nor its value
         told = "" if _POD_REASONS[word] is Reason.TIMED_OUT else status.get("message", "")
         return _POD_REASONS[word], told
     if terminated.get("reason") == "OOMKilled":
         return Reason.OUT_OF_MEMORY, "the kernel ended the build container for using more memory than its limit"
-    if said is not None:
-        return _said(status, said)
+    return None
+
+
+def _without_a_word(status: Document, terminated: Document) -> tuple[Reason, str]:
     if not terminated:
         return _disrupted(status, status.get("message") or "the pod ended without having started the build container")
+    if terminated.get("reason") in _NEVER_STARTED:
+        return Reason.CONTAINER_NOT_STARTED, terminated.get("message", "")
     return Reason.UNKNOWN, f"the build container ended with exit code {terminated.get('exitCode')} and left no result"
 
 
 def _said(status: Document, said: Essentials) -> tuple[Reason, str]:
     if said.reason is Reason.STOPPED:  # our own stops name a reason of ours; a bare TERM comes from who ends the pod
         return _disrupted(status, said.message)
-    # no runner says of an end that it goes on
-    return (Reason.UNKNOWN if said.reason.row.fault is Fault.NONE else said.reason), said.message
+    return (said.reason if said.reason in _SAYS else Reason.UNKNOWN), said.message
 
 
 def _disrupted(status: Document, otherwise: str) -> tuple[Reason, str]:

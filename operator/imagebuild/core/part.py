@@ -15,6 +15,10 @@ class PlanFields(TypedDict, total=False):
     """The fields of the plan that a part may set; each is set by one part only."""
 
     git: plan.GitSource
+    http: plan.HttpSource
+    oci: plan.OciSource
+    volume: plan.Mount
+    contexts: tuple[plan.Context, ...]
     directory: plan.Mount
     path: str
     dockerfile: plan.Dockerfile
@@ -23,7 +27,7 @@ class PlanFields(TypedDict, total=False):
     cache_imports: plan.CacheImports
     cache_exports: tuple[str, ...]
     claims: tuple[plan.Mount, ...]
-    volume: plan.Mount
+    cache_volume: plan.Mount
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
 

@@ -14,12 +14,13 @@ from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
+from imagebuild.core.context import contexts
 from imagebuild.core.dockerfile import build_args, dockerfile
 from imagebuild.core.isolation import Sandbox, sandbox
 from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
-from imagebuild.core.scheduling import marks, resources, scheduling
+from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.source import source
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
@@ -54,55 +55,62 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, built_before) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
+    annotations = {names.ANNOTATION_POD_HASH: _hash(identity), names.ANNOTATION_PLAN: described}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "name": pod_name(build, run.number, attempt),
-            "namespace": build.namespace,
-            "labels": {
-                **theirs["labels"],
-                names.MANAGED_BY: names.MANAGER,
-                names.LABEL_BUILD: names.label_value(build.name),
-                names.LABEL_RUN: str(run.number),
-                names.LABEL_ATTEMPT: str(attempt),
-                "sidecar.istio.io/inject": "false",
-            },
-            "annotations": {
-                **theirs["annotations"],
-                **_UNDISTURBED,
-                **box.annotations,
-                names.ANNOTATION_INPUTS: run.inputs_hash,
-                names.ANNOTATION_GENERATION: str(build.generation),
-                names.ANNOTATION_POD_HASH: _hash(identity),
-                **({names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}),
-                names.ANNOTATION_PLAN: described,
-            },
-            "ownerReferences": [
-                {
-                    "apiVersion": names.API_VERSION,
-                    "kind": names.KIND,
-                    "name": build.name,
-                    "uid": build.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
+        "metadata": _metadata(build, run, attempt, {**box.annotations, **annotations}, theirs),
         "spec": pod_spec,
     }
 
 
-def parts_of(build: ImageBuild, spec: ImageBuildSpec, run: Run, built_before: SourceStatus | None = None) -> Part:
+def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, str], theirs: Marks) -> Manifest:
+    asked = {names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}
+    return {
+        "name": pod_name(build, run.number, attempt),
+        "namespace": build.namespace,
+        "labels": {
+            **theirs["labels"],
+            names.MANAGED_BY: names.MANAGER,
+            names.LABEL_BUILD: names.label_value(build.name),
+            names.LABEL_RUN: str(run.number),
+            names.LABEL_ATTEMPT: str(attempt),
+            "sidecar.istio.io/inject": "false",
+        },
+        "annotations": {
+            **theirs["annotations"],
+            **_UNDISTURBED,
+            names.ANNOTATION_INPUTS: run.inputs_hash,
+            names.ANNOTATION_GENERATION: str(build.generation),
+            **asked,
+            **annotations,
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": build.name,
+                "uid": build.uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
+    }
+
+
+def parts_of(
+    build: ImageBuild, spec: ImageBuildSpec, run: Run, attempt: int, built_before: SourceStatus | None = None
+) -> Part:
     return sum(
         (
             dockerfile(spec),
+            contexts(spec),
             build_args(spec),
-            output(spec, run),
+            output(spec, run, retried=attempt > 1),
             cache(build, spec),
             registry_secrets(spec),
             _pod_info(),

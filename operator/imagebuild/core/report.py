@@ -62,15 +62,21 @@ def waiting(status: ImageBuildStatus, reason: Reason, message: str = "") -> Imag
     )
 
 
-def queued(status: ImageBuildStatus, message: str = "") -> ImageBuildStatus:
-    """The run waits for its turn, perhaps once more."""
-    return waiting(status, Reason.QUEUED, message).model_copy(update={"waiting_since": None})
+def idle(status: ImageBuildStatus, reason: Reason, message: str = "") -> ImageBuildStatus:
+    """The run waits for somebody, and no limit counts: suspended, held, of a newer version."""
+    return waiting(status, reason, message).model_copy(update={"turn_since": None, "waiting_since": None})
+
+
+def queued(status: ImageBuildStatus, now: datetime, message: str = "") -> ImageBuildStatus:
+    """The run waits for its turn, perhaps once more: from here counts timeouts.queue."""
+    clocks = {"turn_since": status.turn_since or now, "waiting_since": None}
+    return waiting(status, Reason.QUEUED, message).model_copy(update=clocks)
 
 
 def missing(status: ImageBuildStatus, reason: Reason, message: str, now: datetime) -> ImageBuildStatus:
     """The run has had its turn, and waits for what is missing: from here counts timeouts.start."""
-    told = waiting(status, reason, message)
-    return told if told.waiting_since else told.model_copy(update={"waiting_since": now})
+    clocks = {"turn_since": None, "waiting_since": status.waiting_since or now}
+    return waiting(status, reason, message).model_copy(update=clocks)
 
 
 def stopping(status: ImageBuildStatus, pod: Observation, reason: Reason) -> ImageBuildStatus:
@@ -156,6 +162,7 @@ def again(
         delay(failures, pod.uid, first_delay) if counted else min(delay(waits, pod.uid, first_delay), _LOOK_AGAIN)
     )
     detail = pod.message or pod.reason.row.sentence
+    details = pod.result.details if pod.result else Details()
     return status.model_copy(
         update={
             "phase": Phase.PENDING,
@@ -167,6 +174,7 @@ def again(
             "next_retry_at": at,
             "waiting_since": (status.waiting_since or now) if reason in _MISSING else None,
             "source": _source(pod) or status.source,
+            "failure": _failure(pod.reason, detail, details) if counted else None,
         }
     )
 
@@ -174,11 +182,13 @@ def again(
 def lost(status: ImageBuildStatus, now: datetime, first_delay: timedelta = FIRST_DELAY) -> ImageBuildStatus:
     """The pod of the open attempt is gone: the attempt counts as a fault of the infrastructure."""
     failures = (status.failures or 0) + 1
+    told = f"the build pod {status.pod_name} is gone"
     return status.model_copy(
         update={
             "phase": Phase.PENDING,
             "reason": Reason.RETRYING,
-            "message": f"{Reason.POD_LOST}: the build pod {status.pod_name} is gone",
+            "message": f"{Reason.POD_LOST}: {told}",
+            "failure": _failure(Reason.POD_LOST, told, Details()),
             "failures": failures,
             "pod_uid": None,
             "next_retry_at": now + delay(failures, status.pod_uid or "", first_delay),
@@ -256,7 +266,8 @@ def _outcome(result: BuildResult) -> str:
     if result.essentials.reason is Reason.ALREADY_BUILT:
         return Reason.ALREADY_BUILT.row.sentence
     made = "Built and pushed" if result.essentials.digest else "Built, nothing kept"
-    return f"{made}{reused}{warning}."
+    cut = f"; the names of {details.images_cut} more images did not fit in here" if details.images_cut else ""
+    return f"{made}{reused}{warning}{cut}."
 
 
 def _cache(details: Details) -> CacheStatus:

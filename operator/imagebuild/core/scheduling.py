@@ -10,6 +10,9 @@ from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.core.part import Manifest
 from imagebuild.core.quantity import amount
 
+Marks = dict[str, dict[str, str]]
+"""Labels and annotations, under these two words."""
+
 
 def scheduling(spec: ImageBuildSpec) -> Manifest:
     """Fields of the pod's spec, as the user wrote them; core/policy.py has looked at them."""
@@ -21,7 +24,7 @@ def scheduling(spec: ImageBuildSpec) -> Manifest:
     return {key: value for key, value in written.items() if value}
 
 
-def marks(spec: ImageBuildSpec) -> dict[str, dict[str, str]]:
+def marks(spec: ImageBuildSpec) -> Marks:
     """Labels and annotations of the pod."""
     settings = spec.pod or PodSettings()
     return {"labels": dict(settings.labels or {}), "annotations": dict(settings.annotations or {})}

@@ -37,5 +37,5 @@ def environment(s3: Mount | None, pod: Mapping[str, str] = os.environ) -> dict[s
         raise Problem(Reason.SECRET_MISSING, f"the Secret {s3.name} does not exist (named in cache.s3Credentials)")
     if _FILE not in keys:
         told = f"the Secret {s3.name} has the keys {', '.join(keys)}, but not {_FILE} (named in cache.s3Credentials)"
-        raise Problem(Reason.SPEC_INVALID, told)
+        raise Problem(Reason.SECRET_INVALID, told)
     return {**found, "AWS_SHARED_CREDENTIALS_FILE": str(directory / _FILE)}

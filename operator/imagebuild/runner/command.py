@@ -30,6 +30,8 @@ class Inputs:
     filename: str
     trace: Path
     metadata: Path
+    contexts: tuple[tuple[str, Path], ...] = ()
+    """Named ones: names and directories."""
 
 
 def images(plan: Plan, commit: str | None, branch: str | None) -> tuple[str, ...]:
@@ -57,11 +59,12 @@ def _filled(image: str, commit: str | None, branch: str | None) -> str:
     return image
 
 
-def made_from(plan: Plan, commit: str | None) -> str:
-    """What an image is made from, as one word for its annotation; empty unless the next build shall look for it."""
-    if plan.output.if_exists is not IfExists.REUSE or not plan.output.inputs:
+def made_from(plan: Plan, fetched: str) -> str:
+    """What an image is made from, as one word for its annotation; empty where nobody looks for it. `fetched`: the
+    commits, or digests of what was fetched."""
+    if plan.output.if_exists is IfExists.OVERWRITE or not plan.output.inputs:
         return ""
-    return hashlib.sha256(f"{plan.output.inputs}\0{commit or ''}".encode()).hexdigest()
+    return hashlib.sha256(f"{plan.output.inputs}\0{fetched}".encode()).hexdigest()
 
 
 def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:
@@ -79,11 +82,21 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         f"--local=dockerfile={inputs.dockerfile}",
         "--opt",
         f"filename={inputs.filename}",
+        *_contexts(inputs.contexts),
         *plan.args,
         *(("--output", _output(refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
         *(word for other in cache.others for word in ("--import-cache", other)),
         *export,
+    ]
+
+
+def _contexts(named: tuple[tuple[str, Path], ...]) -> list[str]:
+    """By their place: a name may hold what the name of a local directory may not."""
+    return [
+        word
+        for number, (name, path) in enumerate(named)
+        for word in (f"--local=context-{number}={path}", "--opt", f"context:{name}=local:context-{number}")
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists
+from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Output
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.problem import Problem
@@ -22,18 +22,20 @@ _MUST_KNOW = {
 """For `Fail`: without an answer nothing is overwritten."""
 
 
-def look(policy: IfExists, images: tuple[str, ...], inputs: str, registries: Registries) -> str | None:
+def look(output: Output, images: tuple[str, ...], inputs: str, registries: Registries) -> str | None:
     """The digest under which all images are there, made from these inputs: nothing is left to do. None: build.
 
     Raises Problem where the build must not go on. What somebody pushes between this look and our push is overwritten.
     """
-    if policy is IfExists.OVERWRITE or not images:
+    if output.if_exists is IfExists.OVERWRITE or not images:
         return None
     asked = {image: _ask(registries, image) for image in images}
     answers = {image: wait() for image, wait in asked.items()}
-    if policy is IfExists.FAIL:
-        _refuse(answers)
-        return None
+    if output.if_exists is IfExists.FAIL:
+        own = inputs if output.retried else ""
+        _refuse({image: answer for image, answer in answers.items() if not own or _made_from(answer) != own})
+        if not own:
+            return None
     return _same(answers, inputs)
 
 
@@ -50,10 +52,14 @@ def _refuse(answers: Mapping[str, Answer]) -> None:
             raise Problem(reason, f"{image}: {what} (output.ifExists: Fail)")
 
 
+def _made_from(answer: Answer) -> str | None:
+    return (answer.annotations or {}).get(INPUTS_ANNOTATION)
+
+
 def _same(answers: Mapping[str, Answer], inputs: str) -> str | None:
     """Whatever is not clear is built."""
     for image, answer in answers.items():
-        made_from = (answer.annotations or {}).get(INPUTS_ANNOTATION)
+        made_from = _made_from(answer)
         found = "other inputs" if answer.found is LookUp.FOUND and made_from != inputs else answer.found
         say(f"image {image}: {found}")
         if not inputs or made_from != inputs:

@@ -1,182 +1,100 @@
-"""The source: a commit from git, or a mounted directory, as a directory that becomes the build context.
+"""All that a build is made from, as directories: the source that becomes the build context, and the named contexts.
 
-Fetched here and not by BuildKit, so that git's settings and credentials never come near a RUN step.
+Fetched here and not by BuildKit, so that settings and credentials of git and others never come near a RUN step.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebuild.contract.plan import GitSource, Mount, Plan
+from imagebuild.contract.plan import Context, GitSource, HttpSource, IfExists, Mount, OciSource, Plan
 from imagebuild.contract.reasons import Reason
-from imagebuild.runner import process
+from imagebuild.runner import git, mounted
+from imagebuild.runner.credentials import Logins
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.source import Place, Source, inside
 
-__all__ = ["Source", "fetch"]
-
-_SETTINGS = {
-    "protocol.allow": "never",
-    "protocol.https.allow": "always",
-    "protocol.http.allow": "always",
-    "http.followRedirects": "initial",
-    "core.hooksPath": "/dev/null",
-    "advice.detachedHead": "false",
-    "gc.auto": "0",
-    # less than a byte a second for a minute is a server that hangs
-    "http.lowSpeedLimit": "1",
-    "http.lowSpeedTime": "60",
-}
-_LOOK_EVERY_SECONDS = 0.02
-_FULL_BYTES = 64 * 1024
-
-_ANSWERS = (
-    (Reason.DISK_FULL, r"No space left on device|Out of diskspace"),
-    (
-        Reason.REVISION_NOT_FOUND,
-        r"couldn't find remote ref|invalid refspec|not our ref|unadvertised object|no such remote ref",
-    ),
-    (Reason.TLS_FAILED, r"certificate|SSL"),
-    (
-        Reason.SOURCE_UNAUTHORIZED,
-        r"Authentication failed|could not read Username|prompts disabled|error: 40[13]|repository '.*' not found",
-    ),
-)
-"""What git's last lines say, in the C locale; anything else is the network or the server."""
+__all__ = ["Fetch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    directory: Path
-    """What was fetched, without .git."""
-    commit: str | None = None
-    branch: str | None = None
-    """None: the build is of no branch."""
-    base: str | None = None
-    """The default branch of the remote, where it was asked for."""
+class Fetch:
+    plan: Plan
+    work: Path
+    env: Mapping[str, str]
+    logins: Logins
+    check: Callable[[], None]
+    """Raises what is to end it."""
 
+    def source(self) -> Source:
+        """Raises Problem."""
+        plan = self.plan
+        wanted = plan.git or plan.http or plan.oci
+        if wanted is not None:
+            return self._remote(wanted, "source")
+        if plan.volume is not None:
+            directory = Path(plan.volume.path)
+            # only who looks for an image made from the same has a use for it
+            content = "" if plan.output.if_exists is IfExists.OVERWRITE else _digest(directory)
+            return Source(directory=directory, branch="default", base="default", content=content)
+        directory = self._new("source").directory
+        if plan.directory is not None:
+            _copy(plan.directory, directory)
+            return Source(directory=directory, branch="default", base="default", content=_digest(directory))
+        return Source(directory=directory, branch="default", base="default")
 
-def fetch(plan: Plan, work: Path, env: Mapping[str, str], check: Callable[[], None]) -> Source:
-    """Raises Problem; `check` is asked while git runs."""
-    directory = work / "source"
-    directory.mkdir()
-    if plan.git is not None:
-        return _Repository(plan.git, work, env, check).fetch(directory, base_wanted=_base_wanted(plan))
-    if plan.directory is not None:
-        _copy(plan.directory, directory)
-    return Source(directory=directory, branch="default", base="default")
+    def context(self, context: Context, number: int, source: Source) -> Source:
+        """A named one. Raises Problem."""
+        wanted = context.git or context.http or context.oci
+        found = source if wanted is None else self._remote(wanted, f"context-{number}")
+        directory = inside(found.directory, context.path, f"contexts[{context.name}].path")
+        return Source(directory=directory, commit=found.commit, content=found.content)
 
+    def _remote(self, wanted: GitSource | HttpSource | OciSource, name: str) -> Source:
+        place = self._new(name)
+        if isinstance(wanted, GitSource):
+            cache = self.plan.cache
+            return git.checkout(wanted, place, base_wanted=name == "source" and cache is not None and not cache.base)
+        # slow to import, and most plans do without
+        from imagebuild.runner import artifact, download, registry  # noqa: PLC0415
 
-def _base_wanted(plan: Plan) -> bool:
-    return plan.cache is not None and plan.cache.base is None
+        if isinstance(wanted, HttpSource):
+            return download.fetch_archive(wanted, place)
+        settings = {entry.host: entry for entry in self.plan.registries}
+        registries = registry.Registries(settings, self.logins, self.env.get("SSL_CERT_FILE"), download.SILENT_SECONDS)
+        return artifact.fetch_artifact(wanted, place, registries)
+
+    def _new(self, name: str) -> Place:
+        directory = self.work / name
+        directory.mkdir()
+        return Place(directory=directory, scratch=self.work / f"fetching-{name}", env=self.env, check=self.check)
 
 
 def _copy(mount: Mount, directory: Path) -> None:
     """A ConfigMap is mounted as symbolic links into a hidden directory; BuildKit is to see files."""
-    mounted = Path(mount.path)
-    files = [file for file in mounted.iterdir() if not file.name.startswith("..")] if mounted.is_dir() else []
-    if not files:
+    found = mounted.files(mount)
+    if not found:
         raise Problem(
             Reason.CONFIG_MAP_MISSING, f"the ConfigMap {mount.name} does not exist, or is empty (source.configMap)"
         )
-    for file in files:
-        shutil.copyfile(file, directory / file.name)
+    for key, file in found.items():
+        shutil.copyfile(file, directory / key)
 
 
-def _as_branch(ref: str | None) -> str | None:
-    """A pull request's ref is a line of work with a cache of its own, by its full name; a tag is built once."""
-    return None if ref is None or ref.startswith("refs/tags/") else ref
-
-
-class _Repository:
-    def __init__(self, git: GitSource, work: Path, env: Mapping[str, str], check: Callable[[], None]) -> None:
-        self._source, self._check, self._cwd = git, check, work
-        more = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-        ca = {"GIT_SSL_CAINFO": env["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in env else {}
-        self._env = {**env, **more, **ca, "GIT_DIR": str(work / "git")}
-        self._settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
-
-    def fetch(self, directory: Path, *, base_wanted: bool) -> Source:
-        source = self._source
-        branch, base = source.branch, None
-        if base_wanted or (branch, source.ref, source.commit) == (None, None, None):
-            base = self._default_branch()
-        if (branch, source.ref, source.commit) == (None, None, None):
-            branch = base
-        self._git("init", "--quiet")
-        commit = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
-        self._git("--work-tree", str(directory), "checkout", "--quiet", "--force", "--detach", commit)
-        process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
-        return Source(directory=directory, commit=commit, branch=branch or _as_branch(source.ref), base=base)
-
-    def _default_branch(self) -> str | None:
-        """None for a remote whose HEAD is detached, or that does not say."""
-        answer = self._git("ls-remote", "--symref", "--", self._source.url, "HEAD")
-        found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", answer, re.MULTILINE)
-        return found[1] if found else None
-
-    def _commit(self, ref: str) -> str:
-        try:
-            return self._fetch_commit(self._source.commit, ref)
-        except Problem as problem:
-            if self._source.pinned and problem.reason is Reason.REVISION_NOT_FOUND:
-                gone = f"{self._source.url} has {self._source.commit} no more"
-                raise Problem(Reason.COMMIT_GONE, gone) from problem
-            raise
-
-    def _fetch_commit(self, commit: str | None, ref: str) -> str:
-        if commit is None:
-            self._fetch(ref, "--depth=1")
-            return self._git("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}").strip()
-        try:
-            self._fetch(commit, "--depth=1")
-        except Problem as problem:
-            if problem.reason is not Reason.REVISION_NOT_FOUND:
-                raise
-            self._fetch(ref)  # a server that gives only what its refs name
-        try:
-            return self._git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
-        except Problem as problem:
-            raise self._no_such(commit) from problem
-
-    def _fetch(self, what: str, *options: str) -> None:
-        words = ("--quiet", "--no-tags", "--no-recurse-submodules", *options)
-        try:
-            self._git("fetch", *words, "--", self._source.url, what)
-        except Problem as problem:
-            if problem.reason is Reason.REVISION_NOT_FOUND:
-                raise self._no_such(what) from problem
-            raise
-
-    def _no_such(self, what: str) -> Problem:
-        return Problem(Reason.REVISION_NOT_FOUND, f"{self._source.url} has no {what}")
-
-    def _git(self, *words: str) -> str:
-        with process.start(["git", *self._settings, *words], self._env, cwd=self._cwd) as running:
-            try:
-                while True:
-                    self._check()
-                    try:
-                        output, _ = running.communicate(timeout=_LOOK_EVERY_SECONDS)
-                        break
-                    except subprocess.TimeoutExpired:
-                        continue
-            except BaseException:
-                process.end(running)
-                raise
-        said = output.decode(errors="replace")
-        if running.returncode:
-            print(said, flush=True)
-            raise self._problem(said)
-        return said
-
-    def _problem(self, said: str) -> Problem:
-        reason = next((reason for reason, sign in _ANSWERS if re.search(sign, said)), Reason.SOURCE_UNAVAILABLE)
-        if shutil.disk_usage(self._cwd).free < _FULL_BYTES:
-            reason = Reason.DISK_FULL  # git does not always say so
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), "git said nothing")
-        return Problem(reason, f"{self._source.url}: {last.removeprefix('fatal: ')}")
+def _digest(directory: Path) -> str:
+    """Of names, contents, links, and who may execute."""
+    sha = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        content = ""
+        if path.is_symlink():
+            content = str(path.readlink())
+        elif path.is_file():
+            with path.open("rb") as file:
+                content = f"{os.access(path, os.X_OK)} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        sha.update(f"{path.relative_to(directory)}\0{content}\0".encode(errors="surrogateescape"))
+    return sha.hexdigest()

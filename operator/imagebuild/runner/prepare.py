@@ -14,9 +14,10 @@ from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
-from imagebuild.runner.fetch import Source, fetch
+from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.source import Source
 
 if TYPE_CHECKING:
     from imagebuild.runner.registry import Registries
@@ -37,6 +38,8 @@ class Preparation(threading.Thread):
         self.source = Source(directory=work)
         self.images: tuple[str, ...] = ()
         """Their placeholders filled."""
+        self.contexts: tuple[tuple[str, Path], ...] = ()
+        """Names and directories."""
         self.made_from = ""
         self.there: str | None = None
         """The digest of the images where they need not be built any more."""
@@ -62,29 +65,37 @@ class Preparation(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            self.source = fetch(self._plan, self._work, self._env, self._check)
+            self._fetch()
             self.images = images(self._plan, self.source.commit, self.source.branch)
-            self.made_from = made_from(self._plan, self.source.commit)
             self._ask_the_registry()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error
         self.seconds = time.monotonic() - began
+
+    def _fetch(self) -> None:
+        plan = self._plan
+        fetch = Fetch(plan=plan, work=self._work, env=self._env, logins=self._logins, check=self._check)
+        self.source = fetch.source()
+        others = [fetch.context(wanted, number, self.source) for number, wanted in enumerate(plan.contexts)]
+        self.contexts = tuple((plan.contexts[number].name, found.directory) for number, found in enumerate(others))
+        fetched = [found.commit or found.content for found in (self.source, *others)]
+        self.made_from = made_from(plan, "\0".join(fetched))
 
     def _check(self) -> None:
         if self._given_up.is_set():
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        policy, cache, given = self._plan.output.if_exists, self._plan.cache, self._plan.cache_imports
+        output, cache, given = self._plan.output, self._plan.cache, self._plan.cache_imports
         self.cache = CacheRefs(others=given.others)
-        if policy is IfExists.OVERWRITE and cache is None and not given.refs:
+        if output.if_exists is IfExists.OVERWRITE and cache is None and not given.refs:
             return
         # half of what the runner takes to import, and not needed before the daemon is on its way
         from imagebuild.runner import existing, registry  # noqa: PLC0415
 
         settings = {entry.host: entry for entry in self._plan.registries}
         registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
-        self.there = existing.look(policy, self.images, self.made_from, registries)
+        self.there = existing.look(output, self.images, self.made_from, registries)
         if self.there is None:
             asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]
             branch = self._look_for_cache(cache, registries) if cache is not None else CacheRefs()

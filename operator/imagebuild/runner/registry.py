@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
@@ -23,6 +23,8 @@ from imagebuild.runner.credentials import Logins, login
 from imagebuild.runner.reference import DOCKER_HUB, split
 
 __all__ = ["Answer", "Registries"]
+
+T = TypeVar("T")
 
 _SECONDS = 5.0
 _BYTES = 4 << 20
@@ -74,11 +76,16 @@ class Registries:
 
         return wait
 
+    def get(self, repository: str, what: str, read: Callable[[Any], T]) -> T:
+        """`manifests/…` or `blobs/…`, as `read` takes it from the answer. Raises what urllib raises."""
+        host, name = split(repository)
+        return self._get(host, name, what, "GET", read)
+
     def _answer(self, host: str, name: str, tag: str, whole: bool) -> Answer:  # noqa: FBT001
         try:
             if whole:
                 return self._manifest(host, name, tag)
-            self._get(host, name, tag, "HEAD")
+            self._get(host, name, f"manifests/{tag}", "HEAD", _whole)
             return Answer(found=LookUp.FOUND)
         except urllib.error.HTTPError as error:
             if error.code in (_UNAUTHORIZED, _FORBIDDEN):
@@ -91,7 +98,7 @@ class Registries:
             return Answer(found=LookUp.TIMEOUT if late else LookUp.ERROR)
 
     def _manifest(self, host: str, name: str, reference: str, *, in_index: bool = False) -> Answer:
-        content = self._get(host, name, reference, "GET")
+        content = self._get(host, name, f"manifests/{reference}", "GET", _whole)
         document = _object(content)
         annotations = _texts(document.get("annotations"))
         parts = [_object(part) for part in document.get("manifests") or ()]
@@ -103,17 +110,17 @@ class Registries:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         return Answer(found=LookUp.FOUND, digest=digest, annotations=annotations)
 
-    def _get(self, host: str, name: str, reference: str, method: str) -> bytes:
+    def _get(self, host: str, name: str, what: str, method: str, read: Callable[[Any], T]) -> T:
         setting = self.settings.get(host, Registry(host=host))
         server = "registry-1.docker.io" if host == DOCKER_HUB else host
-        url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/manifests/{reference}"
+        url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/{what}"
         try:
-            return self._ask(url, setting, method)
+            return self._ask(url, setting, method, read)
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:
                 raise
             challenge = error.headers.get("WWW-Authenticate", "")
-            return self._ask(url, setting, method, self._authorization(challenge, host, name, setting))
+            return self._ask(url, setting, method, read, self._authorization(challenge, host, name, setting))
 
     def _authorization(self, challenge: str, host: str, name: str, setting: Registry) -> str:
         """The header that answers a Basic or Bearer challenge."""
@@ -127,20 +134,19 @@ class Registries:
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
         query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": f"repository:{name}:pull"})
-        answer = _object(self._ask(f"{realm}?{query}", setting, "GET", basic))
+        answer = _object(self._ask(f"{realm}?{query}", setting, "GET", _whole, basic))
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
             raise ValueError("a token server without a token")  # noqa: TRY004 the answer's fault, not the caller's
         return f"Bearer {token}"
 
-    def _ask(self, url: str, setting: Registry, method: str, authorization: str = "") -> bytes:
+    def _ask(self, url: str, setting: Registry, method: str, read: Callable[[Any], T], authorization: str = "") -> T:
         request = urllib.request.Request(url, method=method, headers={"Accept": _ACCEPT})  # noqa: S310 http and https only
         if authorization:
             # stays here when the answer is a redirect to another host
             request.add_unredirected_header("Authorization", authorization)
         with urllib.request.urlopen(request, timeout=self.seconds, context=self._tls(url, setting)) as answer:  # noqa: S310
-            body: bytes = answer.read(_BYTES)
-            return body
+            return read(answer)
 
     def _tls(self, url: str, setting: Registry) -> ssl.SSLContext | None:
         """Reading all authorities takes a while: only where they are asked for."""
@@ -150,6 +156,11 @@ class Registries:
         if setting.insecure:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context
+
+
+def _whole(answer: Any) -> bytes:
+    body: bytes = answer.read(_BYTES)
+    return body
 
 
 def _object(given: object) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.source import inside
 from imagebuild.runner.stop import Stop
 
 __all__ = ["run"]
@@ -34,10 +35,10 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     credentials.write(logins, work / "docker")
     ca = _authorities(plan, work)
     env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
-    volumes.check((*plan.claims, *((plan.volume,) if plan.volume else ())))
+    volumes.check((*plan.claims, *((plan.cache_volume,) if plan.cache_volume else ())))
     stores = cloud.environment(plan.s3_credentials)
     with (
-        volumes.hold(plan.volume, stop.check) as state,
+        volumes.hold(plan.cache_volume, stop.check) as state,
         Daemon(work, {**env, **stores}, plan.registries, sandbox=plan.process_sandbox, state=state) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
@@ -74,7 +75,7 @@ def _already_built(digest: str, there: tuple[str, ...]) -> BuildResult:
 
 def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, daemon: Daemon) -> Build:
     source = prepared.source
-    context = _inside(source.directory, plan.path)
+    context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
         plan=plan,
@@ -85,6 +86,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
             filename=filename,
             trace=work / "report" / "trace.json",
             metadata=work / "report" / "metadata.json",
+            contexts=prepared.contexts,
         ),
         images=prepared.images,
         made_from=prepared.made_from,
@@ -104,16 +106,6 @@ def _with_one_retry(build: Build, check: Callable[[], None]) -> BuildResult:
     return dataclasses.replace(build, cache=build.cache.unread()).run(check)
 
 
-def _inside(directory: Path, path: str) -> Path:
-    """The context directory. A link that leads out of the source is no way out of it."""
-    wanted = (directory / path).resolve()
-    if not wanted.is_relative_to(directory.resolve()):
-        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} leads out of the source")
-    if not wanted.is_dir():
-        raise Problem(Reason.FILE_NOT_FOUND, f"source.path {path} is not a directory of the source")
-    return wanted
-
-
 def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
     """Its directory and its name in there."""
     if plan.dockerfile.inline is not None:
@@ -121,7 +113,7 @@ def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:
         directory.mkdir(exist_ok=True)
         (directory / "Dockerfile").write_text(plan.dockerfile.inline)
         return directory, "Dockerfile"
-    if plan.git is None and plan.directory is None:
+    if not plan.has_source:
         raise Problem(Reason.SPEC_INVALID, "there is nothing to build: give a source, or dockerfile.inline")
     path = plan.dockerfile.path
     wanted = (context / path).resolve()

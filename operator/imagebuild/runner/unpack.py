@@ -1,0 +1,53 @@
+"""A tar archive of somebody else's into a directory: nothing of it lands, or leads, outside."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from imagebuild.contract.reasons import Reason
+from imagebuild.runner.problem import Problem
+
+__all__ = ["unpack"]
+
+_BROKEN = (tarfile.TarError, EOFError, KeyError, ValueError, zlib.error)
+_REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"
+"""How a layer of an image says that a file of the layers below is gone, and that a directory begins anew."""
+
+
+def unpack(archive: Path, directory: Path, check: Callable[[], None], *, layer: bool = False) -> None:
+    """Raises Problem for what is no archive, or a hostile one. `layer`: of an image, on top of what is there."""
+    try:
+        # as a stream: an archive is read once, and `r|*` finds out how it is compressed
+        with tarfile.open(archive, "r|*") as tar:
+            for member in tar:
+                check()
+                if not (layer and _removes(member, directory)):
+                    tar.extract(member, directory, filter="data")
+    except _BROKEN as error:
+        raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error}") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise Problem(Reason.DISK_FULL, "the disk is full with what the archive holds") from error
+        raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error.strerror or error}") from error
+
+
+def _removes(member: tarfile.TarInfo, directory: Path) -> bool:
+    """Done, if the member is the mark of something that is gone."""
+    name = PurePosixPath(member.name)
+    if not name.name.startswith(_REMOVED):
+        return False
+    parent = (directory / name.parent.relative_to("/") if name.is_absolute() else directory / name.parent).resolve()
+    if not parent.is_relative_to(directory.resolve()):
+        raise tarfile.OutsideDestinationError(member, str(parent))
+    gone = parent.iterdir() if name.name == _EMPTIED and parent.is_dir() else [parent / name.name[len(_REMOVED) :]]
+    for path in gone:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return True
