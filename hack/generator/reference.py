@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 _INTRODUCTION = """\
 # Reference
 
-Of `imagebuild.dev/v1alpha1`. `kubectl explain imagebuild.spec --recursive` says the same from the cluster.
+Of `imagebuild.dev/v1alpha1`. `kubectl explain imagebuild.spec.timeouts`, say, tells it from the cluster.
 
 """
 _SPEC = """\

@@ -76,7 +76,8 @@ def test_an_event_says_what_the_status_says_about_the_imagebuild() -> None:
     [
         pytest.param({}, True, id="the same"),
         pytest.param({"status": {"message": "other"}}, True, id="another message"),
-        pytest.param({"status": {"attempt": 2}}, False, id="another attempt"),
+        pytest.param({"status": {"attempt": 2, "failures": 1}}, False, id="another attempt after a failure"),
+        pytest.param({"status": {"attempt": 2, "waits": 1}}, True, id="another look for what is missing"),
         pytest.param({"status": {"run": Run(number=2, inputs_hash="h")}}, False, id="another run"),
         pytest.param({"status": {"reason": Reason.UNSCHEDULABLE}}, False, id="another reason"),
         pytest.param({"build": {"uid": "made again"}}, False, id="another ImageBuild of this name"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import subprocess
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from e2e.conftest import Repository
 from e2e.story import Story
 from e2e.test_private_git import secret
+from localcluster import gobuild, pins, places
 from testbed import registry
 
 pytestmark = pytest.mark.cluster
@@ -86,6 +89,17 @@ def test_an_artifact_is_built_with_the_registrys_credentials(story: Story) -> No
     story.succeeds()
 
 
+def test_what_oras_pushes_is_a_source(story: Story, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / name).write_text(text)
+    oras, image = gobuild.binary(pins.load(), places.find().cache, "oras"), story.image("source")
+    words = (oras, "push", "--plain-http", image, "src/top")
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    story.apply({"source": {"oci": {"image": image}, "path": "src/top"}, **DISCARD})
+    story.succeeds()
+
+
 def test_an_image_of_our_own_is_a_source(story: Story) -> None:
     inner = "FROM busybox:1.37\nCOPY message /\nRUN grep hello /message"
     files = f"FROM scratch\nCOPY <<END /Dockerfile\n{inner}\nEND\nCOPY <<END /message\nhello\nEND\n"
@@ -116,7 +130,7 @@ def fill(story: Story) -> None:
             "metadata": {"name": "filler"},
             "spec": {
                 "restartPolicy": "Never",
-                "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
+                "securityContext": {"runAsUser": 0},  # whom the directory of a host-path volume belongs to
                 "containers": [
                     {
                         "name": "filler",

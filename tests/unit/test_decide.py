@@ -131,7 +131,7 @@ def test_a_fault_of_the_user_ends_the_run_with_all_that_is_known() -> None:
     assert status.failure is not None
     assert (status.failure.message, status.failure.next_step) == (
         "RUN make: exit code 2",
-        "Read the last lines of its output in failure.logTail.",
+        "Read failure.logTail; the log of the pod named in podName has all of it.",
     )
     world.settle(3600)
     assert len(world.created) == 1

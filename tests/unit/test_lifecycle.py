@@ -640,3 +640,24 @@ def test_an_old_view_of_a_pod_that_has_ended_does_not_remove_it_and_its_log() ->
     assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
     world.view.update(old)
     assert not isinstance(world.decide(), steps.Stop)
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "said"),
+    [
+        ("cancel", "yes", "'yes' is not the number of a run"),
+        ("rebuild-at", "now", "'now' is not a time such as"),
+        ("done-at", "2026-01-01", "'2026-01-01' is not a time such as"),
+    ],
+)
+def test_an_annotation_that_says_nothing_is_told_and_forgotten_when_it_is_corrected(
+    word: str, value: str, said: str
+) -> None:
+    world = building()
+    world.annotations[f"imagebuild.dev/{word}"] = value
+    (warning,) = world.settle(1).warnings
+    assert warning.startswith(f"imagebuild.dev/{word}: ")
+    assert said in warning
+    assert told(world.status) == (RUNNING, Reason.BUILDING)
+    world.annotations.clear()
+    assert world.settle(1).warnings == ()

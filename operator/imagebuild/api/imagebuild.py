@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -25,6 +25,7 @@ _TRACKED = {
 
 
 _NUMBER_DIGITS = 10
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class ImageBuild:
     done_at: datetime | None
     cancelled_run: int | None
     """The run that the annotation cancels, whether or not there is such a run."""
+    warnings: tuple[str, ...]
+    """Annotations of ours that say nothing."""
     kept_by: str
     """The tool that would create this ImageBuild again if it were deleted; empty where none has left its mark."""
     status: ImageBuildStatus
@@ -77,6 +80,7 @@ def parse(document: Mapping[str, Any]) -> ImageBuild:
         rebuild_at=moment(annotations.get(ANNOTATION_REBUILD_AT)),
         done_at=moment(annotations.get(ANNOTATION_DONE_AT)),
         cancelled_run=_number(annotations.get(ANNOTATION_CANCEL, "")),
+        warnings=tuple(_warnings(annotations)),
         kept_by=next((tool for mark, tool in _TRACKED.items() if mark in annotations or mark in labels), ""),
         status=_status(document.get("status") or {}),
     )
@@ -87,6 +91,14 @@ def _input(name: str, written: Any) -> Any:
     if isinstance(written, Mapping) and name in NEUTRAL:
         return {key: value for key, value in written.items() if key not in NEUTRAL[name]}
     return written
+
+
+def _warnings(annotations: Mapping[str, str]) -> Iterator[str]:
+    for name in (ANNOTATION_REBUILD_AT, ANNOTATION_DONE_AT):
+        if name in annotations and moment(annotations[name]) is None:
+            yield f"{name}: {annotations[name][:_SHOWN]!r} is not a time such as 2026-11-24T12:00:00Z"
+    if (written := annotations.get(ANNOTATION_CANCEL)) is not None and _number(written) is None:
+        yield f"{ANNOTATION_CANCEL}: {written[:_SHOWN]!r} is not the number of a run"
 
 
 def _number(written: str) -> int | None:

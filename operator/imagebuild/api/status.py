@@ -240,6 +240,8 @@ class ImageBuildStatus(Model):
     """What the cache was good for."""
     failure: FailureStatus | None = None
     """Why the run failed, or its last attempt, while it waits for the next one."""
+    warnings: Annotated[tuple[str, ...], Field(max_length=8)] = ()
+    """What is set on the ImageBuild and has no effect, and why."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""
 

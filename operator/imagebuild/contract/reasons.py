@@ -136,12 +136,14 @@ TABLE: dict[Reason, Row] = {
         Fault.USER, "BuildKit cannot read the Dockerfile.", "Correct the line named in the message."
     ),
     Reason.STEP_FAILED: Row(
-        Fault.USER, "A step of the Dockerfile failed.", "Read the last lines of its output in failure.logTail."
+        Fault.USER,
+        "A step of the Dockerfile failed.",
+        "Read failure.logTail; the log of the pod named in podName has all of it.",
     ),
     Reason.FILE_NOT_FOUND: Row(
         Fault.USER,
         "A file or directory the build names is not in the source.",
-        "Check source.path, dockerfile.path, COPY lines and .dockerignore.",
+        "Check source.path, dockerfile.path, COPY lines and .dockerignore; without a source the context is empty.",
     ),
     Reason.REVISION_NOT_FOUND: Row(
         Fault.USER, "The repository has no such branch, tag or commit.", "Check source.git, or push the commit first."

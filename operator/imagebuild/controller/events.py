@@ -81,7 +81,8 @@ def event_of(build: ImageBuild, status: ImageBuildStatus, now: datetime) -> Docu
     before = (build.status.run.number if build.status.run else 0, build.status.phase, build.status.reason)
     if reason is None or reason in _UNTOLD or before == (number, status.phase, reason):
         return None
-    told_of = f"{build.uid}/{number}/{status.attempt or 0}/{reason}"
+    # not by attempt: one that looks every 30 s for a missing Secret would tell the same each time
+    told_of = f"{build.uid}/{number}/{status.failures or 0}/{reason}"
     digest = hashlib.sha256(told_of.encode()).hexdigest()[:_HASH_LENGTH]
     return {
         "apiVersion": "v1",

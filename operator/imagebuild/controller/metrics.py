@@ -61,6 +61,8 @@ class Metrics:
         self._call_seconds = histogram("imagebuild_api_request_seconds", told, ["verb", "resource"], buckets=_LATENCY)
         told = "Looks at an ImageBuild that failed, and are repeated. Kind: api or internal."
         self._errors = counter("imagebuild_reconcile_errors", told, ["kind"])
+        for kind in ("api", "internal"):
+            self._errors.labels(kind)  # there from the start, so that the first one is a rise
         told = "Events that were not posted, because the API server was slow or refused them."
         self._dropped = counter("imagebuild_events_dropped", told)
         Info("imagebuild", "The operator's version.", registry=self.registry).info({"version": __version__})

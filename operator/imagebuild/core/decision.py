@@ -117,7 +117,8 @@ class Case:
 
 def to_report(build: ImageBuild, status: ImageBuildStatus, context: Context, wake_at: datetime | None = None) -> Report:
     """The status, completed; wakes at the time given, when a request that is dated later comes due, or to expire."""
-    sealed = seal(status, build.status, build.generation, context.now)
+    told = status.model_copy(update={"warnings": build.warnings})
+    sealed = seal(told, build.status, build.generation, context.now)
     wishes = (wake_at, next_request(build, context.now), expires_at(build, sealed))
     times = [at for at in wishes if at is not None]
     return Report(status=sealed, wake_at=min(times, default=None))
