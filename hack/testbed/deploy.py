@@ -13,6 +13,13 @@ from testbed.place import ROOT, Place
 NAMESPACE = "imagebuild-system"
 SECCOMP_NAMESPACE = "imagebuild-seccomp"
 ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
+ALLOWED = {
+    "labels": ["kueue.x-k8s.io/queue-name", "team=*"],
+    "annotations": ["example.com/*"],
+    "serviceAccounts": ["builder"],
+    "priorityClasses": ["e2e-*"],
+}
+"""What the tests' ImageBuilds may say of their pods."""
 
 
 def scanner(place: Place) -> str:
@@ -31,6 +38,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "certificateAuthorities": place.authorities,
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile"]},
+        "pod": {"allow": ALLOWED},
     }
 
 

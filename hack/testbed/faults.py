@@ -1,12 +1,14 @@
 """A proxy in front of a registry that does what registries do on their bad days, in a pod of the builder image.
 
 The first word of a repository says which fault it has, and the rest is its name in the registry behind. `429/shop/app`
-answers every request with 429, `429-2/shop/app` the first two. This file is also what runs in the pod:
+answers every request with 429, `429-2/shop/app` the first two.
+`alice/shop/app` and `bob/shop/app` want the login of LOGINS. This file is also what runs in the pod:
 `python3 faults.py REGISTRY PORT`.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import sys
@@ -23,6 +25,8 @@ PORT = 5000
 HOST = f"{NAME}.{NAMESPACE}:{PORT}"
 """Fixed: the operator's configuration must say that it has no TLS."""
 
+LOGINS = {"alice": "alice:wonderland", "bob": "bob:builder"}
+"""User name and password, by the first word of the repository."""
 _ERRORS = {
     401: ("UNAUTHORIZED", "authentication required"),
     403: ("DENIED", "requested access to the resource is denied"),
@@ -61,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
         kind, _, times = fault.partition("-")
         if not self._meant(kind, rest) or self._over(f"{fault}/{_repository(rest)}", times):
             self._answer(*self._ask(fault, rest))
+        elif kind in LOGINS:
+            self._private(kind, rest)
         elif kind.isdecimal():
             self._body()
             self._refuse(int(kind))
@@ -81,6 +87,15 @@ class Handler(BaseHTTPRequestHandler):
         with self.counting:
             self.seen[name] += 1
             return bool(times) and self.seen[name] > int(times)
+
+    def _private(self, user: str, rest: str) -> None:
+        """Basic, as a registry without a token server asks for it."""
+        wanted = "Basic " + base64.b64encode(LOGINS[user].encode()).decode()
+        if self.headers.get("Authorization") == wanted:
+            self._answer(*self._ask(user, rest))
+        else:
+            self._body()
+            self._answer(401, {"WWW-Authenticate": 'Basic realm="private"'})
 
     def _slow(self, fault: str, rest: str) -> None:
         time.sleep(_SLOW_SECONDS)

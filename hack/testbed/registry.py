@@ -48,6 +48,20 @@ def unpacked(content: bytes) -> bytes:
     return content
 
 
+def delete(place: Place, image: str, *, layers: bool) -> None:
+    """The manifest that the tag names, or what a clean-up by age may take from below it: its layers. Of the open
+    registry, which must allow it."""
+    found = manifest(place, image)
+    assert found is not None, f"there is no {image}"
+    digest, content = found
+    host, _, rest = image.partition("/")
+    repository = rest.rpartition(":")[0]
+    below = [f"blobs/{layer['digest']}" for layer in content["layers"]]
+    for path in below if layers else [f"manifests/{digest}"]:
+        request = urllib.request.Request(f"http://{host}/v2/{repository}/{path}", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
+
+
 def upload(place: Place, repository: str, content: bytes) -> str:
     """A blob of `host:port/repository`; its digest."""
     host, _, name = repository.partition("/")

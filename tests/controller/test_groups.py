@@ -141,3 +141,17 @@ async def test_groups_of_other_namespaces_and_builds_without_a_group_are_none_of
     await stage.pod(name="theirs", namespace="team-b")
     stage.apply("alone")
     await stage.succeeds(name="alone")
+
+
+async def test_builds_of_one_cache_volume_are_built_one_after_the_other_and_others_beside_them(stage: Stage) -> None:
+    await stage.operator()
+    for name, claim in (("one", "cache"), ("two", "cache"), ("three", "other")):
+        stage.apply(name, {**make.SPEC, "cache": {"volume": {"claimName": claim}}})
+    first = await stage.running(name="one")
+    await stage.running(name="three")
+    waits = await stage.reaches("two", reason="Queued")
+    assert waits["message"] == "waits for its cache volume, which one uses or has asked for before"
+    assert stage.pods("two") == []
+    stage.kubelet.end(first)
+    await stage.reaches("one", phase="Succeeded")
+    await stage.succeeds(name="two")

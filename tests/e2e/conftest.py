@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e.story import Story, link, publish
-from testbed import gitserver
+from testbed import faults, gitserver
 from testbed.deploy import deploy
 from testbed.kubectl import Kubectl
 from testbed.place import Place
@@ -73,6 +73,18 @@ def story(operator: None, new_namespace: Callable[[str], Kubectl], request: pyte
     """A namespace to build in; `@pytest.mark.parametrize("suffix", …)` chooses its isolation mode."""
     suffix = request.node.callspec.params.get("suffix", "") if hasattr(request.node, "callspec") else ""
     return Story(new_namespace(suffix))
+
+
+@pytest.fixture(scope="session")
+def proxy(kubectl: Kubectl) -> Iterator[None]:
+    """testbed.faults, in the one namespace that the operator's configuration names: for tests of the group "faults"."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": faults.NAMESPACE, "labels": BASELINE}}
+    kubectl.apply(namespace)
+    here = kubectl.within(faults.NAMESPACE)
+    here.apply(*faults.manifests(kubectl.place.builder_image, kubectl.place.registry))
+    here("wait", "--for=condition=Ready", f"pod/{faults.NAME}", "--timeout=120s", timeout=130)
+    yield
+    kubectl("delete", "namespace", faults.NAMESPACE, timeout=120)
 
 
 class Repository:

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.cluster
 
 GIT: dict[str, Any] = {"url": "https://git.example.com/a/b.git"}
 IMAGES: dict[str, Any] = {"images": ["registry.example.com/a/b:1"]}
+S3 = {"bucket": "caches", "region": "eu-central-1", "endpointURL": "http://s3.tools:9000", "usePathStyle": True}
+ANTI = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "x"}}}
 
 
 def spec(**fields: Any) -> dict[str, Any]:
@@ -83,6 +85,27 @@ GOOD = {
         secrets=[{"id": "GIT_AUTH_TOKEN.git.example.com:8443", "secretKeyRef": {"name": "a", "key": ".npmrc"}}],
         ssh=[{"id": "default", "secretRef": {"name": "a"}}],
     ),
+    "everything of a pod": spec(
+        pod={
+            "tolerations": [{"key": "a.example.com/b", "operator": "Exists", "effect": "NoExecute"}],
+            "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [ANTI]}},
+            "serviceAccountName": "builder",
+            "priorityClassName": "high",
+            "runtimeClassName": "kata",
+            "labels": {"kueue.x-k8s.io/queue-name": "team_a.1", "team": ""},
+            "annotations": {"example.com/a": "anything, 'at all'"},
+        }
+    ),
+    "every place of a cache": spec(
+        cache={
+            "import": [{"registry": {"ref": "r.io/a/b:c"}}, {"s3": S3}, {"local": {"claimName": "a", "path": "b"}}],
+            "export": [{"azblob": {"accountURL": "https://a.example.com"}}, {"inline": {}}, {"s3": S3, "mode": "Min"}],
+            "s3Credentials": {"name": "a"},
+            "noCacheStages": ["test"],
+        }
+    ),
+    "a cache volume": spec(cache={"volume": {"claimName": "a"}}),
+    "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
@@ -202,6 +225,38 @@ BAD = {
     "a platform without a system": (spec(platforms=["arm64"]), "must be linux/architecture, such as linux/arm64"),
     "a platform with more in it": (spec(platforms=["linux/amd64,linux/arm64"]), "must be linux/architecture"),
     "no quantity": (spec(pod={"resources": {"limits": {"memory": "much"}}}), "must be a Kubernetes quantity"),
+    "a label that is none": (spec(pod={"labels": {"a b": "c"}}), "must be keys of labels such as team"),
+    "a value that no label has": (spec(pod={"labels": {"a": "-c"}}), "values of labels have letters, digits"),
+    "an annotation that is none": (spec(pod={"annotations": {"/a": "c"}}), "must be keys of annotations"),
+    "an effect that does not exist": (spec(pod={"tolerations": [{"effect": "Never"}]}), "Unsupported value"),
+    "a misspelt word of an affinity": (
+        spec(pod={"affinity": {"nodeAffinity": {"required": {}}}}),
+        'unknown field "spec.pod.affinity.nodeAffinity.required"',
+    ),
+    "a login for a URL": (
+        spec(registrySecrets=[{"name": "a", "registry": "https://r.io"}]),
+        "must be host or host:port, perhaps with a path",
+    ),
+    "a cache from two places": (
+        spec(cache={"import": [{"s3": S3, "local": {"claimName": "a"}}]}),
+        "give one place to import from: registry, s3, azblob or local",
+    ),
+    "a cache for nowhere": (spec(cache={"export": [{"mode": "Max"}]}), "give one place to export to"),
+    "a mode of an inline cache": (
+        spec(cache={"export": [{"inline": {}, "mode": "Max"}]}),
+        "an inline cache has neither mode nor compression of its own",
+    ),
+    "a cache ref without a tag": (
+        spec(cache={"import": [{"registry": {"ref": "r.io/a"}}]}),
+        "must be registry/repository:tag",
+    ),
+    "a password in the URL of a store": (
+        spec(cache={"import": [{"s3": {**S3, "endpointURL": "https://a:b@s3.example.com"}}]}),
+        "must be https://host without a password",
+    ),
+    "a bucket with a comma": (spec(cache={"import": [{"s3": {**S3, "bucket": "a,b=c"}}]}), "must have letters, digits"),
+    "no cache twice": (spec(cache={"noCache": True, "noCacheStages": ["a"]}), "not both"),
+    "a stage with a comma": (spec(cache={"noCacheStages": ["a,b"]}), "must be the name of a stage"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),
     "a span of nothing": (spec(timeouts={"build": "0s"}), "must be a time span such as 90s, 30m or 2h"),
     "a policy that does not exist": (spec(cache={"branch": {"import": "All"}}), "CurrentElseBase"),

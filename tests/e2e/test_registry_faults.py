@@ -15,17 +15,14 @@ What BuildKit v0.33 does about them by itself, as the proxy's log and the times 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from e2e.conftest import BASELINE
 from e2e.story import Story
 from testbed import faults
-from testbed.kubectl import Kubectl
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("proxy")]
 
 SMALL = {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}}
 NO_CACHE = {"branch": {"import": "None", "export": "Never"}}
@@ -59,18 +56,6 @@ PULLS = {
     "wrong-1": "Built",
     "token500": "RegistryUnavailable",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def proxy(kubectl: Kubectl) -> Iterator[None]:
-    """In the one namespace that the operator's configuration names."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": faults.NAMESPACE, "labels": BASELINE}}
-    kubectl.apply(namespace)
-    here = kubectl.within(faults.NAMESPACE)
-    here.apply(*faults.manifests(kubectl.place.builder_image, kubectl.place.registry))
-    here("wait", "--for=condition=Ready", f"pod/{faults.NAME}", "--timeout=120s", timeout=130)
-    yield
-    kubectl("delete", "namespace", faults.NAMESPACE, timeout=120)
 
 
 def behind(fault: str, story: Story, name: str = "app") -> str:

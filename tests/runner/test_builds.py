@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagebuild.contract.plan import BranchCache, Dockerfile, GitSource, Mount, Output, Plan, Registry
+from imagebuild.contract.plan import BranchCache, Dockerfile, GitSource, Mount, Output, Plan, Registry, RegistrySecret
 from imagebuild.contract.reasons import Reason
 from runner.conftest import push
 from runner.pod import CACHE, DIGEST, DONE, EXPORT, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
@@ -196,7 +196,7 @@ def test_a_build_that_keeps_nothing_has_no_output(pod: Pod) -> None:
 
 
 def test_a_missing_secret_is_named_before_anything_is_started(pod: Pod, tmp_path: Path) -> None:
-    missing = Mount(name="registry-push", path=str(tmp_path / "none"))
+    missing = RegistrySecret(name="registry-push", path=str(tmp_path / "none"))
     found, _, code = pod.run(replace(INLINE, registry_secrets=(missing,)))
     assert (found.essentials.reason, code) == (Reason.SECRET_MISSING, 1)
     assert "registry-push" in found.essentials.message
@@ -284,7 +284,7 @@ def test_no_secret_reaches_an_argument_an_environment_the_log_or_the_result(pod:
     auth = "dXNlcjpodW50ZXIy"  # user:hunter2
     (secret / ".dockerconfigjson").write_text(json.dumps({"auths": {"r.io": {"auth": auth, "password": "hunter2"}}}))
     pod.behave(calls=[{**FAILED, "metadata": METADATA}])
-    mounted = Mount(name="push", path=str(secret))
+    mounted = RegistrySecret(name="push", path=str(secret))
     _, log, _ = pod.run(replace(INLINE, registry_secrets=(mounted,)))
     seen = json.dumps([pod.seen("buildkitd"), pod.seen("buildctl")]) + log + pod.result_file.read_text()
     for value in ("hunter2", auth, "do-not-pass-on"):

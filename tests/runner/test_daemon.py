@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imagebuild.contract.plan import Dockerfile, GitSource, Output, Plan
+from imagebuild.contract.plan import Dockerfile, GitSource, Mount, Output, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.problem import Problem
@@ -77,6 +79,18 @@ def daemon(pod: Pod) -> Daemon:
     (pod.work / "report").mkdir()
     env = {"PATH": f"{pod.bin}:{os.environ['PATH']}"}
     return Daemon(pod.work, env, (), sandbox=False, patience=2.0)
+
+
+def test_a_state_that_is_kept_on_a_volume_has_bounds(pod: Pod) -> None:
+    volume = pod.work.parent / "volume"
+    volume.mkdir()
+    pod.behave(calls=[SUCCESS])
+    pod.run(replace(INLINE, cache_volume=Mount(name="cache", path=str(volume))))
+    (started,), bounds = pod.seen("buildkitd"), (pod.work / "buildkitd.toml").read_text()
+    assert {f"--root={volume}/buildkit", "--oci-worker-gc=true"} <= set(started["argv"])
+    assert tomllib.loads(bounds)["worker"]["oci"]["gcpolicy"] == [
+        {"all": True, "reservedSpace": "10%", "maxUsedSpace": "80%", "minFreeSpace": "10%"}
+    ]
 
 
 def nothing() -> None:

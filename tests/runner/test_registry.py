@@ -15,7 +15,8 @@ import pytest
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.registry import Answer, Registries, split
+from imagebuild.runner.reference import split
+from imagebuild.runner.registry import Answer, Registries
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from imagebuild.contract.plan import BranchCache, GitSource, Mount, Output, Plan, Registry
+from imagebuild.contract.plan import BranchCache, GitSource, Mount, Output, Plan, Registry, RegistrySecret
 from imagebuild.contract.reasons import Reason
 from runner.pod import Pod
 
@@ -250,8 +250,8 @@ def _context(tmp_path: Path) -> Mount:
     return Mount(name="context", path=str(tmp_path / "context"))
 
 
-def _login(tmp_path: Path, registry: str) -> Mount:
+def _login(tmp_path: Path, registry: str) -> RegistrySecret:
     secret = tmp_path / "login"
     secret.mkdir()
     (secret / ".dockerconfigjson").write_text(f'{{"auths": {{"{registry}": {{"auth": "dXNlcjpodW50ZXIy"}}}}}}')
-    return Mount(name="login", path=str(secret))
+    return RegistrySecret(name="login", path=str(secret))

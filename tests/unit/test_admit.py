@@ -10,7 +10,7 @@ import make
 from imagebuild.api.config import Limits
 from imagebuild.api.spec import Policy
 from imagebuild.contract.reasons import Reason
-from imagebuild.core.admit import Candidate, Group, Key, Member, Progress, Verdict, admit
+from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Progress, Verdict, admit
 
 PARALLEL, SERIAL, LATEST = Policy.PARALLEL, Policy.SERIAL, Policy.LATEST
 WAITING, UNDER_WAY, DONE = Progress.WAITING, Progress.UNDER_WAY, Progress.DONE
@@ -184,6 +184,41 @@ def test_who_asks_for_the_next_attempt_keeps_the_place_it_had() -> None:
     candidates = [Candidate(key=each.key, since=each.since, group=GROUP) for each in members]
     verdicts = admit(candidates, [], limits(9, 9), {GROUP: members})
     assert {name: verdict.reason.value for (_, name), verdict in verdicts.items()} == {"1": "Starting", "2": "Queued"}
+
+
+# --- cache volumes
+
+CLAIM = ("a", "cache")
+
+
+def volume_users(*names: str, group: Group | None = None) -> list[Candidate]:
+    return [Candidate(key=("a", name), since=make.at(int(name)), claim=CLAIM, group=group) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("used_by", "first"),
+    [
+        pytest.param({}, ["a/1"], id="one of those that wait for it, the one that waits longest"),
+        pytest.param({CLAIM: ("a", "9")}, [], id="none while another uses it"),
+        pytest.param({CLAIM: ("a", "2")}, ["a/2"], id="the one that has it already"),
+        pytest.param({("b", "cache"): ("b", "9")}, ["a/1"], id="a claim of the same name in another namespace"),
+    ],
+)
+def test_a_cache_volume_is_used_by_one_build_at_a_time(used_by: dict[Claim, Key], first: list[str]) -> None:
+    verdicts = admit(volume_users("1", "2", "3"), [], limits(9, 9), {}, claims=used_by)
+    assert starting(verdicts) == first
+    waits = [verdict for verdict in verdicts.values() if verdict.reason is Reason.QUEUED]
+    assert all(verdict.message.startswith("waits for its cache volume, which ") for verdict in waits)
+
+
+def test_one_that_waits_for_a_cache_volume_takes_no_slot() -> None:
+    candidates = [*volume_users("1"), *waiting(("a", "9", 9))]
+    assert starting(admit(candidates, [], limits(1, 1), {}, claims={CLAIM: ("a", "8")})) == ["a/9"]
+
+
+def test_one_that_waits_in_a_group_keeps_no_cache_volume_from_another_of_it() -> None:
+    members = (member("1", SERIAL, WAITING, order=2), member("2", SERIAL, WAITING, order=1))
+    assert starting(admit(volume_users("1", "2", group=GROUP), [], limits(9, 9), {GROUP: members})) == ["a/2"]
 
 
 # --- the queue's length

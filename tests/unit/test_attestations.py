@@ -8,7 +8,7 @@ import pytest
 
 import make
 from imagebuild.api.spec import ImageBuildSpec
-from imagebuild.core.attestations import attestations, attested, refusal
+from imagebuild.core.attestations import attestations, attested, missing_scanner
 
 IMAGES = {"images": ["r.io/a:1"]}
 MAX, MIN = ("--opt", "attest:provenance=mode=max"), ("--opt", "attest:provenance=mode=min")
@@ -38,6 +38,6 @@ def test_buildkit_is_asked_for_them(output: dict[str, Any], args: tuple[str, ...
 
 def test_an_sbom_without_a_scanner_is_refused() -> None:
     said = "output.sbom: the operator's configuration names no image that makes one (sbomScanner)"
-    assert refusal(spec(**IMAGES, sbom=True), make.make_config()) == said
-    assert refusal(spec(**IMAGES, sbom=True), make.make_config(sbomScanner="r.io/scan:1")) == ""
-    assert refusal(spec(**IMAGES, provenance="Max"), make.make_config()) == ""
+    assert missing_scanner(spec(**IMAGES, sbom=True), make.make_config()) == said
+    assert missing_scanner(spec(**IMAGES, sbom=True), make.make_config(sbomScanner="r.io/scan:1")) == ""
+    assert missing_scanner(spec(**IMAGES, provenance="Max"), make.make_config()) == ""

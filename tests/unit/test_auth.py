@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuild.api.spec import ImageBuildSpec
-from imagebuild.contract.plan import Mount
+from imagebuild.contract.plan import RegistrySecret
 from imagebuild.core.auth import registry_secrets
 
 
@@ -13,8 +13,8 @@ def test_each_secret_is_a_directory_that_may_stay_empty_and_readable_by_an_ordin
     )
     part = registry_secrets(spec)
     mounts = (
-        Mount(name="pull", path="/run/imagebuild/registry/0"),
-        Mount(name="push", path="/run/imagebuild/registry/1"),
+        RegistrySecret(name="pull", path="/run/imagebuild/registry/0"),
+        RegistrySecret(name="push", path="/run/imagebuild/registry/1"),
     )
     assert part.plan == {"registry_secrets": mounts}
     assert part.volumes == (

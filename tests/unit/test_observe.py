@@ -27,6 +27,12 @@ def disrupted(reason: str) -> make.Document:
     [
         pytest.param({}, State.WAITING, Reason.STARTING, id="just created"),
         pytest.param(make.waiting("ContainerCreating"), State.WAITING, Reason.STARTING, id="container being created"),
+        pytest.param(
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
+            State.WAITING,
+            Reason.SCHEDULING_GATED,
+            id="a queue holds it back",
+        ),
         pytest.param(make.unschedulable("0/3 nodes"), State.WAITING, Reason.UNSCHEDULABLE, id="no node takes it"),
         pytest.param(
             make.unschedulable('0/1 nodes are available: persistentvolumeclaim "data" not found.'),

@@ -15,7 +15,7 @@ FULL = plan.Plan(
     args=("--opt", "build-arg:A=$(B) ünïcode\n"),
     output=plan.Output(images=("registry.example.com/a:{commit}",)),
     cache=plan.BranchCache(repository="registry.example.com/a", scope="[]", base="main", export=plan.CacheExport.NEVER),
-    registry_secrets=(plan.Mount(name="push", path="/run/x/0"),),
+    registry_secrets=(plan.RegistrySecret(name="push", path="/run/x/0"),),
     registries=(plan.Registry(host="docker.io", mirrors=("mirror.example.com",)),),
     certificates="PEM",
     process_sandbox=True,

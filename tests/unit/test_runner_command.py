@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imagebuild.contract.plan import BranchCache, IfExists, Output, Plan
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl, images, made_from
+from imagebuild.runner.command import Inputs, buildctl, images, made_from, pushed
 from imagebuild.runner.problem import Problem
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -127,3 +127,26 @@ def test_a_placeholder_that_nothing_fills_is_named(image: str, commit: str | Non
         images(Plan(output=Output(images=(image,))), commit, None)
     assert image in problem.value.message
     assert said in problem.value.message
+
+
+def test_caches_from_elsewhere_are_imported_after_those_of_registries() -> None:
+    cache = CacheRefs(imports=("r.io/a:1",), others=("type=s3,bucket=b",))
+    assert buildctl(Plan(), INPUTS, (), cache) == [
+        *FIXED,
+        "--import-cache",
+        "type=registry,ref=r.io/a:1",
+        "--import-cache",
+        "type=s3,bucket=b",
+    ]
+
+
+def test_what_a_build_writes_to_is_known_by_registry_and_repository() -> None:
+    output = Output(images=("r.io:5000/a/b:{commit}", "r.io:5000/a/b:1", "alice/app", "app:2"))
+    cache = BranchCache(repository="r.io/cache", scope="")
+    assert pushed(Plan(output=output, cache=cache, cache_exports=("q.io/x:y",))) == (
+        ("r.io:5000", "a/b"),
+        ("docker.io", "alice/app"),
+        ("docker.io", "library/app"),
+        ("r.io", "cache"),
+        ("q.io", "x"),
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from imagebuild.api.model import Model
+from imagebuild.api.model import Model, Quantity
 from imagebuild.api.pod import Resources
 from imagebuild.api.timespan import TimeSpan
 
@@ -60,6 +60,43 @@ class Frontends(ConfigModel):
     docker/dockerfile. BuildKit's own frontend needs no line, and is always allowed. Default: any."""
 
 
+class Allow(ConfigModel):
+    """What ImageBuilds may say in spec.pod, as patterns such as team-*; what is not listed is refused."""
+
+    labels: tuple[str, ...] | None = None
+    """key or key=value, such as kueue.x-k8s.io/queue-name=team-*. Default: none, since a label may join a Service."""
+    annotations: tuple[str, ...] | None = None
+    """key or key=value. Default: none, since an annotation may grant a role in a cloud."""
+    service_accounts: tuple[str, ...] | None = None
+    """Names. Default: none but the namespace's default one, which nobody has to name."""
+    priority_classes: tuple[str, ...] | None = None
+    """Names. Default: none."""
+    runtime_classes: tuple[str, ...] | None = None
+    """Names. Default: none."""
+
+
+class TimeLimits(ConfigModel):
+    queue: TimeSpan | None = None
+    start: TimeSpan | None = None
+    build: TimeSpan | None = None
+    silence: TimeSpan | None = None
+
+
+class Maxima(ConfigModel):
+    """The most that an ImageBuild may ask for; one that asks for nothing gets no more than this either."""
+
+    resources: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
+    """Of requests and limits: cpu, memory, ephemeral-storage. It is also the limit where there would be none."""
+    timeouts: TimeLimits = TimeLimits()
+
+
+class Defaults(ConfigModel):
+    resources: Resources = Resources()
+    """Over those of pod.resources, name by name."""
+    timeouts: TimeLimits = TimeLimits()
+    """Over those of timeouts."""
+
+
 class PodDefaults(ConfigModel):
     resources: Resources = Resources(
         requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
@@ -67,6 +104,8 @@ class PodDefaults(ConfigModel):
     """Of the build container."""
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets of the build's namespace with which the node pulls the builder image."""
+    allow: Allow = Allow()
+    """What ImageBuilds may say in spec.pod, as patterns such as team-*; what is not listed is refused."""
 
 
 class TimeoutDefaults(ConfigModel):
@@ -96,8 +135,14 @@ class Retention(ConfigModel):
 class NamespacePolicy(ConfigModel):
     match: str
     """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
-    isolation: Isolation
+    isolation: Isolation | None = None
     """Instead of the mode for all namespaces."""
+    allow: Allow = Allow()
+    """Instead of pod.allow; what is not given here is as there."""
+    defaults: Defaults = Defaults()
+    """Where the ImageBuild says nothing else, over those for all namespaces."""
+    maxima: Maxima = Maxima()
+    """Instead of those for all namespaces, name by name."""
 
 
 class OperatorConfig(ConfigModel):
@@ -126,6 +171,8 @@ class OperatorConfig(ConfigModel):
     """Of build pods, where the ImageBuild says nothing else."""
     timeouts: TimeoutDefaults = TimeoutDefaults()
     """Where the ImageBuild says nothing else."""
+    maxima: Maxima = Maxima()
+    """The most that an ImageBuild may ask for; one that asks for nothing gets no more than this either."""
     retry_limit: Annotated[int, Field(ge=0, le=10)] = 3
     """Attempts after the first one that a fault of the infrastructure is given."""
     retention: Retention = Retention()

@@ -44,6 +44,21 @@ ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"
 ANNOTATION_GENERATION = f"{GROUP}/generation"
 """On build pods: the generation of the ImageBuild that the pod was made from."""
 
+_OF_OTHERS = {
+    MANAGED_BY,
+    "cluster-autoscaler.kubernetes.io/safe-to-evict",
+    "karpenter.sh/do-not-disrupt",
+    "sidecar.istio.io/inject",
+    "linkerd.io/inject",
+}
+"""Keys of others that build pods always have, with values of ours."""
+
+
+def is_ours(key: str) -> bool:
+    """A label or annotation of build pods that only the operator writes."""
+    return key in _OF_OTHERS or key.partition("/")[0] == GROUP or key.partition("/")[0].endswith(f".{GROUP}")
+
+
 _LABEL_VALUE_MAX = 63
 _HASH_LENGTH = 10
 

@@ -15,9 +15,10 @@ from pydantic import ConfigDict, Field
 from imagebuild.api.cache import Cache
 from imagebuild.api.context import Context
 from imagebuild.api.dockerfile import Dockerfile
-from imagebuild.api.model import Duration, Model, SecretReference, rules, text
+from imagebuild.api.model import Duration, Model, rules, text
 from imagebuild.api.output import Output
 from imagebuild.api.pod import PodSettings
+from imagebuild.api.registry import RegistrySecret
 from imagebuild.api.secret import BuildSecret, SSHKey, by_id
 from imagebuild.api.source import Source
 
@@ -130,8 +131,8 @@ class ImageBuildSpec(Model):
     """Build input: a change starts a new run."""
     cache: Cache | None = None
     """What is read from earlier builds and left for later ones."""
-    registry_secrets: Annotated[tuple[SecretReference, ...] | None, Field(max_length=16)] = None
-    """Secrets of type kubernetes.io/dockerconfigjson, merged in this order; the last one wins for a registry."""
+    registry_secrets: Annotated[tuple[RegistrySecret, ...] | None, Field(max_length=16)] = None
+    """Secrets with credentials, merged: what fits closest the images pushed wins for a registry, else the last one."""
     pod: PodSettings | None = None
     """Of the pod that builds."""
     timeouts: Timeouts | None = None

@@ -170,6 +170,8 @@ class RunRecord(Model):
 class Effective(Model):
     """What the operator used where the spec leaves it open."""
 
+    policy: str | None = None
+    """The `match` of the policy in `namespaces` that is in force."""
     isolation: str
     """The isolation mode, which the administrator sets."""
     builder: str

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 __all__ = [
     "BUILD_SECRETS_DIR",
+    "CACHE_DIR",
+    "CACHE_VOLUME_DIR",
     "CONTAINER",
     "EXIT_FAILED",
     "PLAN_FILE",
     "POD_INFO_DIR",
     "REGISTRY_SECRETS_DIR",
     "RUNNER_COMMAND",
+    "S3_CREDENTIALS_DIR",
     "SOURCE_DIR",
     "SOURCE_SECRETS_DIR",
     "STOP_FILE",
@@ -38,6 +41,13 @@ REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
 BUILD_SECRETS_DIR = "/run/imagebuild/secrets"
 """One directory per Secret of spec.secrets and spec.ssh, with the named keys as files."""
+
+CACHE_DIR = "/run/imagebuild/cache"
+"""One directory per claim that holds a cache, named by its place in the list; writable."""
+CACHE_VOLUME_DIR = "/run/imagebuild/volume"
+"""Where the claim is mounted on which BuildKit keeps its state from build to build."""
+S3_CREDENTIALS_DIR = "/run/imagebuild/s3"
+"""Of the Secret with the credentials file for caches in S3; empty as long as the Secret does not exist."""
 
 WORK_DIR = "/work"
 """The only writable place beside TMP_DIR: BuildKit's state, the checkout, sockets and reports. An emptyDir."""

@@ -19,6 +19,7 @@ __all__ = [
     "BranchCache",
     "CacheExport",
     "CacheImport",
+    "CacheImports",
     "Context",
     "Dockerfile",
     "GitSource",
@@ -30,6 +31,7 @@ __all__ = [
     "Plan",
     "PlanTooLargeError",
     "Registry",
+    "RegistrySecret",
     "SecretKey",
     "dump",
     "parse",
@@ -165,6 +167,16 @@ class BranchCache:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheImports:
+    """Caches to read beside the branch's."""
+
+    refs: tuple[str, ...] = ()
+    """In registries; only those that are there are imported."""
+    others: tuple[str, ...] = ()
+    """As buildctl's --import-cache takes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
     """How BuildKit and the runner reach one registry host (`host` or `host:port`)."""
 
@@ -189,6 +201,14 @@ class SecretKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySecret(Mount):
+    """A Secret with credentials for registries."""
+
+    registry: str | None = None
+    """What a bare user name and password are for: host[:port][/path]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
     http: HttpSource | None = None
@@ -207,7 +227,16 @@ class Plan:
     """That all images the Dockerfile starts from must be of: os/architecture[/variant]."""
     output: Output = Output()
     cache: BranchCache | None = None
-    registry_secrets: tuple[Mount, ...] = ()
+    cache_imports: CacheImports = CacheImports()
+    cache_exports: tuple[str, ...] = ()
+    """Refs in registries that `args` say are written; credentials must cover them."""
+    claims: tuple[Mount, ...] = ()
+    """Volumes of claims that the build writes to."""
+    cache_volume: Mount | None = None
+    """The claim on which BuildKit keeps its state from build to build. None: in the pod."""
+    s3_credentials: Mount | None = None
+    """With the key `credentials`, a file as Amazon's tools read it."""
+    registry_secrets: tuple[RegistrySecret, ...] = ()
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()

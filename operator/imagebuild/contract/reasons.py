@@ -57,6 +57,8 @@ class Reason(StrEnum):
     SECRET_INVALID = "SecretInvalid"
     FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
     HOST_KEY_UNKNOWN = "HostKeyUnknown"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
@@ -69,6 +71,7 @@ class Reason(StrEnum):
     CLAIM_MISSING = "ClaimMissing"
     QUOTA_EXCEEDED = "QuotaExceeded"
     UNSCHEDULABLE = "Unschedulable"
+    SCHEDULING_GATED = "SchedulingGated"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     PROFILE_MISSING = "SeccompProfileMissing"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
@@ -216,6 +219,16 @@ TABLE: dict[Reason, Row] = {
         "The administrator does not allow the frontend that the Dockerfile names.",
         "Remove the syntax= line, or ask the administrator to add the repository (frontends.allowed).",
     ),
+    Reason.VOLUME_NOT_WRITABLE: Row(
+        Fault.CONFIGURATION,
+        "The build pod may not write to the volume of a claim.",
+        "Use a kind of volume that takes fsGroup, or make its directory writable for the group 1000.",
+    ),
+    Reason.NOT_ALLOWED: Row(
+        Fault.CONFIGURATION,
+        "The administrator does not allow what spec.pod or spec.timeouts ask for.",
+        "Leave out what the message names, or ask the administrator to allow it; then ask for a rebuild.",
+    ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
@@ -254,6 +267,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.UNSCHEDULABLE: Row(
         Fault.WAITING, "No node takes the build pod.", "Compare pod.resources with what the nodes have."
+    ),
+    Reason.SCHEDULING_GATED: Row(
+        Fault.WAITING,
+        "The build pod waits until a queue such as Kueue lets it be scheduled.",
+        "Look at that queue, for Kueue at the Workload of the pod.",
     ),
     Reason.IMAGE_PULL_FAILED: Row(
         Fault.WAITING, "The node cannot pull the builder image.", "Check builder.image in the operator's configuration."

@@ -16,8 +16,8 @@ from imagebuild.api.timespan import seconds
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.store import Store
-from imagebuild.core.admit import Candidate, Group, Key, Member, Verdict, admit
-from imagebuild.core.groups import member
+from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Verdict, admit
+from imagebuild.core.groups import claim, member
 
 
 def now() -> datetime:
@@ -77,7 +77,8 @@ class Slots:
         config = self._config()
         patience = timedelta(seconds=seconds(config.timeouts.slot))
         running = {*self._store.running(self._clock() - patience), *self._reserved}
-        verdicts = admit(self._waiting.values(), running, config.limits, self._groups(), self._verdicts.keys())
+        told = self._verdicts.keys()
+        verdicts = admit(self._waiting.values(), running, config.limits, self._groups(), told, claims=self._claims())
         for key in self._verdicts.keys() - verdicts.keys() - self._reserved:
             del self._verdicts[key]
         for key, verdict in verdicts.items():
@@ -91,6 +92,13 @@ class Slots:
     def _groups(self) -> dict[Group, tuple[Member, ...]]:
         wanted = {candidate.group for candidate in self._waiting.values() if candidate.group is not None}
         return {group: tuple(self._members(group)) for group in wanted}
+
+    def _claims(self) -> dict[Claim, Key]:
+        """Cache volumes in use. Every pod that has not ended counts, whether or not it takes a slot."""
+        if all(candidate.claim is None for candidate in self._waiting.values()):
+            return {}
+        used = ((key, self._store.build(key)) for key in {*self._store.live, *self._reserved})
+        return {found: key for key, build in used if build is not None and (found := claim(build)) is not None}
 
     def _members(self, group: Group) -> list[Member]:
         found = []

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
+from types import MappingProxyType
 
 from imagebuild.api.config import Limits
 from imagebuild.api.spec import Policy
@@ -29,6 +30,10 @@ Key = tuple[str, str]
 
 Group = tuple[str, str]
 """Namespace and name of a group."""
+
+
+Claim = tuple[str, str]
+"""Namespace and name of a PersistentVolumeClaim."""
 
 
 class Progress(Enum):
@@ -67,6 +72,8 @@ class Candidate:
     key: Key
     since: datetime
     group: Group | None = None
+    claim: Claim | None = None
+    """Of its cache volume, which one build at a time may use."""
     new: bool = False
     """Nothing is written of its run yet."""
     run: int = 1
@@ -90,11 +97,15 @@ def admit(
     limits: Limits,
     groups: Mapping[Group, tuple[Member, ...]],
     told: Collection[Key] = (),
+    *,
+    claims: Mapping[Claim, Key] = MappingProxyType({}),
 ) -> dict[Key, Verdict]:
     """For each that waits, and for those under way that must end. `groups` holds the groups of those that wait, `told`
-    who has been told to wait already."""
+    who has been told to wait already, `claims` who uses which."""
     candidates = list(waiting)
     verdicts, ready = _by_group(candidates, groups)
+    occupied, ready = _by_claim(ready, claims)
+    verdicts |= occupied
     starting = _turns(ready, running, limits)
     verdicts |= {candidate.key: _START if candidate.key in starting else _QUEUED for candidate in ready}
     queued = [each for each in candidates if verdicts[each.key].reason is Reason.QUEUED]
@@ -120,6 +131,20 @@ def _by_group(
         else:
             ready.append(candidate)
     return verdicts, ready
+
+
+def _by_claim(ready: list[Candidate], claims: Mapping[Claim, Key]) -> tuple[dict[Key, Verdict], list[Candidate]]:
+    """Who waits for a cache volume, and who is left: the one that waits longest for each that is free. After groups, so
+    that nobody who waits in a group keeps a volume from another of it."""
+    taken, verdicts, left = dict(claims), dict[Key, Verdict](), list[Candidate]()
+    for candidate in sorted(ready, key=lambda each: (each.since, each.key)):
+        user = taken.setdefault(candidate.claim, candidate.key) if candidate.claim else candidate.key
+        if user == candidate.key:
+            left.append(candidate)
+        else:
+            told = f"waits for its cache volume, which {user[1]} uses or has asked for before"
+            verdicts[candidate.key] = Verdict(reason=Reason.QUEUED, message=told)
+    return verdicts, left
 
 
 def _overtaken(group: str, members: tuple[Member, ...]) -> dict[Key, Verdict]:

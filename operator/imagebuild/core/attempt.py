@@ -13,13 +13,14 @@ from imagebuild.contract.plan import PlanTooLargeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
-from imagebuild.core.attestations import refusal
+from imagebuild.core.attestations import missing_scanner
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
-from imagebuild.core.groups import group
+from imagebuild.core.groups import claim, group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
 from imagebuild.core.part import Manifest
 from imagebuild.core.pod import pod, pod_hash
+from imagebuild.core.policy import refusal
 
 
 def attempt(case: Case, status: ImageBuildStatus, seen: Observation | None) -> Decision:
@@ -44,7 +45,7 @@ def outcome(status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus | N
 def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
     if seen.state is State.RUNNING:
         return case.report(report.under_way(status, seen))
-    told = report.under_way(report.missing(status, seen.reason, "", seen.created_at), seen)
+    told = report.under_way(_waits(case, status, seen), seen)
     if seen.ending:
         return case.report(told)
     if _corrected(case, status, seen):
@@ -52,6 +53,15 @@ def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
     if _late(case, told):
         return Stop(pod=seen, reason=Reason.START_TIMED_OUT)  # the run ends when it is gone
     return case.report(told, _deadline(case, told))
+
+
+def _waits(case: Case, status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus:
+    """A pod that a queue of others holds back waits for its turn still: what is missing counts from its end."""
+    if seen.reason is Reason.SCHEDULING_GATED:
+        clocks = {"turn_since": status.turn_since or seen.created_at, "waiting_since": None}
+        return report.waiting(status, seen.reason).model_copy(update=clocks)
+    was_gated = case.build.status.reason is Reason.SCHEDULING_GATED
+    return report.missing(status, seen.reason, "", case.now if was_gated else seen.created_at)
 
 
 def _corrected(case: Case, status: ImageBuildStatus, seen: Observation) -> bool:
@@ -97,9 +107,8 @@ def _missing(case: Case, status: ImageBuildStatus) -> Decision:
 
 
 def _next(case: Case, status: ImageBuildStatus) -> Decision:
-    if case.build.unknown_fields:
-        told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
-        return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
+    if never := _never(case, status):
+        return never
     if late := _late(case, status):
         return late
     if status.next_retry_at is not None and status.next_retry_at > case.now:
@@ -109,6 +118,18 @@ def _next(case: Case, status: ImageBuildStatus) -> Decision:
     if case.config.hold:
         return case.report(report.idle(status, Reason.HELD))
     return _turn(case, status)
+
+
+def _never(case: Case, status: ImageBuildStatus) -> Report | None:
+    """What no time and no slot would change."""
+    if case.build.unknown_fields:
+        told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
+        return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
+    if told := refusal(case.spec, case.config, case.build.namespace):
+        return case.fail(status, Reason.NOT_ALLOWED, told)
+    if told := missing_scanner(case.spec, case.config):
+        return case.fail(status, Reason.SPEC_INVALID, told)
+    return None
 
 
 def _in_the_way(case: Case, status: ImageBuildStatus) -> Decision | None:
@@ -137,6 +158,7 @@ def _turn(case: Case, status: ImageBuildStatus) -> Decision:
         run=status.run.number if status.run else 1,
         since=status.queued_at or case.now,
         group=group(build),
+        claim=claim(build),
         new=build.status.run != status.run,
     )
     wanted = case.report(told, _deadline(case, told))
@@ -144,8 +166,6 @@ def _turn(case: Case, status: ImageBuildStatus) -> Decision:
 
 
 def _create(case: Case, status: ImageBuildStatus) -> Decision:
-    if refused := refusal(case.spec, case.config):
-        return case.fail(status, Reason.SPEC_INVALID, refused)
     try:
         manifest = _manifest(case, status, (status.attempt or 0) + 1)
     except PlanTooLargeError as error:

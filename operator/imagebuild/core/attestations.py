@@ -24,7 +24,7 @@ def attestations(spec: ImageBuildSpec, config: OperatorConfig) -> Part:
     return Part(args=tuple(word for opt in asked for word in ("--opt", opt)))
 
 
-def refusal(spec: ImageBuildSpec, config: OperatorConfig) -> str:
+def missing_scanner(spec: ImageBuildSpec, config: OperatorConfig) -> str:
     """Why this operator cannot do it; empty where it can."""
     if spec.output.sbom and not config.sbom_scanner:
         return "output.sbom: the operator's configuration names no image that makes one (sbomScanner)"

@@ -9,7 +9,9 @@ from imagebuild.core.part import Part, PlanFields, volume
 
 def registry_secrets(spec: ImageBuildSpec) -> Part:
     named = [
-        plan.Mount(name=reference.name, path=f"{layout.REGISTRY_SECRETS_DIR}/{place}")
+        plan.RegistrySecret(
+            name=reference.name, path=f"{layout.REGISTRY_SECRETS_DIR}/{place}", registry=reference.registry
+        )
         for place, reference in enumerate(spec.registry_secrets or ())
     ]
     part = Part(plan=PlanFields(registry_secrets=tuple(named)))

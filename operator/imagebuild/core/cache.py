@@ -8,18 +8,24 @@ from imagebuild.api.cache import BranchCache, Cache
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.contract import plan
+from imagebuild.core.cachebackends import backends, volume_of
 from imagebuild.core.output import repository
 from imagebuild.core.part import Part, PlanFields
 
 
 def cache(build: ImageBuild, spec: ImageBuildSpec) -> Part:
     found = branch_cache(build, spec)
-    return Part(plan=PlanFields(cache=found)) if found else Part()
+    branch = Part(plan=PlanFields(cache=found)) if found else Part()
+    given = spec.cache or Cache()
+    return branch + backends(given) + volume_of(given)
 
 
 def branch_cache(build: ImageBuild, spec: ImageBuildSpec) -> plan.BranchCache | None:
     """None where there is nowhere to keep it, or nothing to do with it."""
-    given = (spec.cache or Cache()).branch or BranchCache()
+    whole = spec.cache or Cache()
+    if whole.branch is None and (whole.imports or whole.exports):
+        return None
+    given = whole.branch or BranchCache()
     where = given.repository or next((repository(image) for image in spec.output.images or ()), None)
     imports = given.imports or plan.CacheImport.CURRENT_ELSE_BASE
     export = given.export or plan.CacheExport.ALWAYS

@@ -7,16 +7,15 @@ sub-ids. `allowPrivilegeEscalation: false` must stay away: it sets no_new_privs,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from imagebuild.api import names
 from imagebuild.api.config import Isolation, OperatorConfig
 from imagebuild.contract import layout
 from imagebuild.core.part import Manifest, Part
+from imagebuild.core.policy import policy
 from imagebuild.core.seccomp import PROFILE
 
 USER = 1000
-_WILDCARDS = str.maketrans("", "", "*?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +30,8 @@ class Sandbox:
 
 
 def isolation(config: OperatorConfig, namespace: str) -> Isolation:
-    matching = (policy for policy in config.namespaces if fnmatchcase(namespace, policy.match))
-    closest = max(matching, key=lambda policy: len(policy.match.translate(_WILDCARDS)), default=None)
-    return closest.isolation if closest else config.isolation
+    closest = policy(config, namespace)
+    return (closest.isolation if closest else None) or config.isolation
 
 
 def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:

@@ -169,6 +169,8 @@ def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
         return (Reason.PROFILE_MISSING if "seccomp" in message else Reason.CONTAINER_NOT_STARTED), message
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            if condition.get("reason") == "SchedulingGated":
+                return Reason.SCHEDULING_GATED, condition.get("message", "")
             return _unscheduled(condition.get("message", ""))
     return Reason.STARTING, ""
 

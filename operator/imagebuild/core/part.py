@@ -25,7 +25,12 @@ class PlanFields(TypedDict, total=False):
     platform: str
     output: plan.Output
     cache: plan.BranchCache
-    registry_secrets: tuple[plan.Mount, ...]
+    cache_imports: plan.CacheImports
+    cache_exports: tuple[str, ...]
+    claims: tuple[plan.Mount, ...]
+    cache_volume: plan.Mount
+    s3_credentials: plan.Mount
+    registry_secrets: tuple[plan.RegistrySecret, ...]
     secret_keys: tuple[plan.SecretKey, ...]
 
 

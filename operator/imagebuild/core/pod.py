@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
-from imagebuild.api.pod import Resources
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
@@ -24,6 +22,7 @@ from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
 from imagebuild.core.platform import node_selector, platform
+from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
 
@@ -61,25 +60,24 @@ def pod(
     box = sandbox(config, build.namespace)
     parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
-    pod_spec = _pod_spec(parts, box, spec, config)
-    annotations = {
-        names.ANNOTATION_POD_HASH: _hash(json.dumps(pod_spec, sort_keys=True) + described),
-        names.ANNOTATION_PLAN: described,
-    }
+    pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
+    identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
+    annotations = {names.ANNOTATION_POD_HASH: _hash(identity), names.ANNOTATION_PLAN: described}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(build, run, attempt, {**box.annotations, **annotations}),
+        "metadata": _metadata(build, run, attempt, {**box.annotations, **annotations}, theirs),
         "spec": pod_spec,
     }
 
 
-def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, str]) -> Manifest:
+def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, str], theirs: Marks) -> Manifest:
     asked = {names.ANNOTATION_REBUILD_AT: timestamp(run.rebuild_at)} if run.rebuild_at else {}
     return {
         "name": pod_name(build, run.number, attempt),
         "namespace": build.namespace,
         "labels": {
+            **theirs["labels"],
             names.MANAGED_BY: names.MANAGER,
             names.LABEL_BUILD: names.label_value(build.name),
             names.LABEL_RUN: str(run.number),
@@ -87,6 +85,7 @@ def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, 
             "sidecar.istio.io/inject": "false",
         },
         "annotations": {
+            **theirs["annotations"],
             **_UNDISTURBED,
             names.ANNOTATION_INPUTS: run.inputs_hash,
             names.ANNOTATION_GENERATION: str(build.generation),
@@ -161,6 +160,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
+        **scheduling(spec),
         **({"nodeSelector": selector} if selector else {}),
         **box.pod,
         "containers": [
@@ -169,7 +169,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
                 "image": config.builder.image,
                 "command": list(layout.RUNNER_COMMAND),
                 "env": [{"name": name, "value": value} for name, value in layout.WORK_ENV.items()],
-                "resources": _resources(spec, config),
+                "resources": resources(spec, config),
                 "securityContext": box.container,
                 "terminationMessagePath": layout.TERMINATION_LOG,
                 "volumeMounts": [
@@ -194,16 +194,3 @@ def _pod_info() -> Part:
         )
     ]
     return volume("pod", layout.POD_INFO_DIR, {"downwardAPI": {"items": items}})
-
-
-def _resources(spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
-    """The user's amounts over the operator's. A limit without a request is the request, too; a request without a limit
-    has none, since the operator's own could be lower, and the API server would refuse the pod."""
-    asked = (spec.pod.resources if spec.pod else None) or Resources()
-    requests = {**(config.pod.resources.requests or {}), **(asked.limits or {}), **(asked.requests or {})}
-    limits = {**_unless(config.pod.resources.limits, asked.requests), **(asked.limits or {})}
-    return {"requests": requests, **({"limits": limits} if limits else {})}
-
-
-def _unless(amounts: Mapping[str, str] | None, others: Mapping[str, str] | None) -> dict[str, str]:
-    return {key: amount for key, amount in (amounts or {}).items() if key not in (others or {})}

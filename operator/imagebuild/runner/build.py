@@ -84,7 +84,7 @@ class Build:
             trace.failed,
             last_error(lines),
             line_number(lines),
-            imported=bool(self.cache.imports),
+            imported=self.cache.read,
             out_of_memory=out_of_memory,
             runc=_runc_errors(self.runc_log),
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
-from imagebuild.contract.plan import BranchCache, CacheExport, CacheImport
+from imagebuild.contract.plan import BranchCache, CacheExport, CacheImport, CacheImports
 from imagebuild.contract.result import CacheRef, LookUp
 
-__all__ = ["CacheRefs", "candidates", "choose", "slug", "tag"]
+__all__ = ["CacheRefs", "beside", "candidates", "choose", "slug", "tag"]
 
 _SLUG_MAX = 40
 
@@ -20,7 +20,17 @@ _SLUG_MAX = 40
 class CacheRefs:
     looked_for: tuple[CacheRef, ...] = ()
     imports: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Imports from elsewhere, as buildctl takes them."""
     export: str | None = None
+
+    @property
+    def read(self) -> bool:
+        """Something is imported."""
+        return bool(self.imports or self.others)
+
+    def unread(self) -> CacheRefs:
+        return replace(self, imports=(), others=())
 
 
 def slug(branch: str) -> str:
@@ -54,6 +64,18 @@ def choose(cache: BranchCache, current: str | None, base: str | None, look_up: C
     )
     export = f"{cache.repository}:{tag(cache, current)}" if exported and current is not None else None
     return CacheRefs(looked_for=tuple(looked_for), imports=tuple(imports), export=export)
+
+
+def beside(branch: CacheRefs, given: CacheImports, found: Iterable[LookUp]) -> CacheRefs:
+    """What the spec names beside the branch cache; `found` says of each of its refs whether it is there."""
+    looked_for = tuple(CacheRef(ref=ref, found=answer) for ref, answer in zip(given.refs, found, strict=True))
+    there = tuple(entry.ref for entry in looked_for if entry.found is LookUp.FOUND)
+    return replace(
+        branch,
+        looked_for=(*branch.looked_for, *looked_for),
+        imports=(*branch.imports, *there),
+        others=(*branch.others, *given.others),
+    )
 
 
 def _wanted(policy: CacheImport, current: str | None, base: str | None, found: Callable[[str], bool]) -> list[str]:

@@ -11,8 +11,9 @@ from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.cacherefs import CacheRefs, slug
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.reference import repository
 
-__all__ = ["Inputs", "buildctl", "images", "made_from"]
+__all__ = ["Inputs", "buildctl", "images", "made_from", "pushed"]
 
 _SHORT = 12
 _SPECIAL = re.compile(r'[,"\s]')
@@ -38,6 +39,12 @@ class Inputs:
 def images(plan: Plan, commit: str | None, branch: str | None) -> tuple[str, ...]:
     """The references to push, their placeholders filled. Raises Problem where there is nothing to fill one with."""
     return tuple(_filled(image, commit, branch) for image in plan.output.images)
+
+
+def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Registry and repository of all that the build writes, images first."""
+    cache = (plan.cache.repository,) if plan.cache else ()
+    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
 
 
 def _filled(image: str, commit: str | None, branch: str | None) -> str:
@@ -81,6 +88,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         *plan.args,
         *(("--output", _output(plan, refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
+        *(word for other in cache.others for word in ("--import-cache", other)),
         *export,
     ]
 

@@ -20,6 +20,16 @@ from imagebuild.runner.problem import Problem
 __all__ = ["Daemon", "cause", "configuration"]
 
 _START_SECONDS = 60.0
+_END_SECONDS = 5.0
+_BOUNDS = """\
+[[worker.oci.gcpolicy]]
+  all = true
+  reservedSpace = "10%"
+  maxUsedSpace = "80%"
+  minFreeSpace = "10%"
+"""
+"""Of a state that is kept, in parts of its volume; what was not used for longest goes first. BuildKit's own rules would
+leave 512 MB to cache mounts."""
 _LOOK_EVERY_SECONDS = 0.02
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
 """How a gRPC client opens a connection: the preface of HTTP/2 and an empty SETTINGS frame. A server answers at once."""
@@ -93,13 +103,16 @@ class Daemon:
         *,
         frontends: Iterable[str] = (),
         sandbox: bool,
+        state: Path | None = None,
         patience: float = _START_SECONDS,
     ) -> None:
+        """`state`: where it keeps what it has for later builds. None: in the pod, with which it goes."""
         self._work, self._env = work, env
+        self.state, self._keeps = state or work / "buildkit", state is not None
         self._socket = work / "run" / "buildkitd.sock"
         self._log = work / "report" / "buildkitd.log"
         self._config = work / "buildkitd.toml"
-        self._config.write_text(configuration(registries, frontends))
+        self._config.write_text(configuration(registries, frontends) + (_BOUNDS if self._keeps else ""))
         self._sandbox, self._patience = sandbox, patience
         self._client: socket.socket | None = None
         self.seconds = 0.0
@@ -115,8 +128,8 @@ class Daemon:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # no time to lose: its state goes with the pod, and a daemon asked to end waits for what still runs
-        process.end(self._process, patience=0.0)
+        # no time to lose where its state goes with the pod: a daemon asked to end waits for what still runs
+        process.end(self._process, patience=_END_SECONDS if self._keeps else 0.0)
         self._hang_up()
 
     def _argv(self) -> list[str]:
@@ -125,11 +138,11 @@ class Daemon:
             f"--state-dir={self._work / 'run' / 'rootlesskit'}",
             "buildkitd",
             f"--config={self._config}",
-            f"--root={self._work / 'buildkit'}",
+            f"--root={self.state}",
             f"--addr={self.address}",
             # where overlayfs does not work "auto" would fall back to copying everything, ten times slower
             "--oci-worker-snapshotter=overlayfs",
-            "--oci-worker-gc=false",
+            f"--oci-worker-gc={'true' if self._keeps else 'false'}",
             *([] if self._sandbox else ["--oci-worker-no-process-sandbox"]),
         ]
 

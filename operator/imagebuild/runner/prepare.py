@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.cacherefs import CacheRefs, candidates, choose
+from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.fetch import Fetch
@@ -86,8 +86,9 @@ class Preparation(threading.Thread):
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        output, cache = self._plan.output, self._plan.cache
-        if output.if_exists is IfExists.OVERWRITE and cache is None:
+        output, cache, given = self._plan.output, self._plan.cache, self._plan.cache_imports
+        self.cache = CacheRefs(others=given.others)
+        if output.if_exists is IfExists.OVERWRITE and cache is None and not given.refs:
             return
         # half of what the runner takes to import, and not needed before the daemon is on its way
         from imagebuild.runner import existing, registry  # noqa: PLC0415
@@ -95,8 +96,10 @@ class Preparation(threading.Thread):
         settings = {entry.host: entry for entry in self._plan.registries}
         registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
         self.there = existing.look(output, self.images, self.made_from, registries)
-        if cache is not None and self.there is None:
-            self.cache = self._look_for_cache(cache, registries)
+        if self.there is None:
+            asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]
+            branch = self._look_for_cache(cache, registries) if cache is not None else CacheRefs()
+            self.cache = beside(branch, given, [answer().found for answer in asked])
 
     def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
         branch, base = self.source.branch, wanted.base or self.source.base

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.credentials import Logins, login
+from imagebuild.runner.reference import DOCKER_HUB, split
 
-__all__ = ["Answer", "Registries", "split"]
+__all__ = ["Answer", "Registries"]
 
 T = TypeVar("T")
 
@@ -40,15 +41,6 @@ _ACCEPT = ", ".join(
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _NO_MANIFEST = (ValueError, TypeError, KeyError, RecursionError)
 """What becomes of an answer of another shape."""
-_DOCKER_HUB = "docker.io"
-
-
-def split(image: str) -> tuple[str, str]:
-    """`host[:port]/repository` as host and repository, with Docker's rules for names without a host."""
-    first, slash, rest = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return first, rest if first != _DOCKER_HUB or "/" in rest else f"library/{rest}"
-    return _DOCKER_HUB, image if slash else f"library/{image}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +112,7 @@ class Registries:
 
     def _get(self, host: str, name: str, what: str, method: str, read: Callable[[Any], T]) -> T:
         setting = self.settings.get(host, Registry(host=host))
-        server = "registry-1.docker.io" if host == _DOCKER_HUB else host
+        server = "registry-1.docker.io" if host == DOCKER_HUB else host
         url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/{what}"
         try:
             return self._ask(url, setting, method, read)

@@ -12,9 +12,9 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import buildsecrets, credentials, epoch, process
+from imagebuild.runner import buildsecrets, cloud, credentials, epoch, process, volumes
 from imagebuild.runner.build import Build
-from imagebuild.runner.command import Inputs
+from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
@@ -29,15 +29,10 @@ _OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/
 def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     """Raises Problem for what ends the build before BuildKit is asked."""
     began = time.monotonic()
-    for name in ("run", "tmp", "report"):
-        (work / name).mkdir(exist_ok=True)
-    buildsecrets.check(plan.secret_keys)
-    logins = credentials.merge(plan.registry_secrets)
-    credentials.write(logins, work / "docker")
-    ca = _authorities(plan, work)
-    env = process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+    logins, env = _made_ready(plan, work)
     with (
-        Daemon(work, env, plan.registries, frontends=plan.frontends, sandbox=plan.process_sandbox) as daemon,
+        volumes.hold(plan.cache_volume, stop.check) as state,
+        _daemon(plan, work, env, state) as daemon,
         Preparation(plan, work, env, logins) as prepared,
     ):
 
@@ -50,7 +45,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
             daemon.wait(stop.check)
         solving = time.monotonic()
         if prepared.there is None:
-            result = _with_one_retry(_build(plan, work, env, prepared, daemon.address), check)
+            result = _with_one_retry(_build(plan, work, env, prepared, daemon), check)
         else:
             result = _already_built(prepared.there, prepared.images)
     now = time.monotonic()
@@ -67,18 +62,41 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     )
 
 
+def _made_ready(plan: Plan, work: Path) -> tuple[credentials.Logins, dict[str, str]]:
+    """Looks for all that must be there, which takes no time, before anything is started."""
+    for name in ("run", "tmp", "report"):
+        (work / name).mkdir(exist_ok=True)
+    buildsecrets.check(plan.secret_keys)
+    logins = credentials.merge(plan.registry_secrets, pushed(plan))
+    credentials.write(logins, work / "docker")
+    volumes.check((*plan.claims, *((plan.cache_volume,) if plan.cache_volume else ())))
+    ca = _authorities(plan, work)
+    return logins, process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+
+
+def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> Daemon:
+    return Daemon(
+        work,
+        {**env, **cloud.environment(plan.s3_credentials)},
+        plan.registries,
+        frontends=plan.frontends,
+        sandbox=plan.process_sandbox,
+        state=state,
+    )
+
+
 def _already_built(digest: str, there: tuple[str, ...]) -> BuildResult:
     return BuildResult(essentials=Essentials(reason=Reason.ALREADY_BUILT, digest=digest), details=Details(images=there))
 
 
-def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, address: str) -> Build:
+def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, daemon: Daemon) -> Build:
     source = prepared.source
     context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
         plan=epoch.with_commit_time(plan, source),
         inputs=Inputs(
-            address=address,
+            address=daemon.address,
             context=context,
             dockerfile=directory,
             filename=filename,
@@ -90,7 +108,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
         made_from=prepared.made_from,
         cache=prepared.cache,
         env={**env, "DOCKER_CONFIG": str(work / "docker")},
-        runc_log=work / "buildkit" / "runc-overlayfs" / "executor" / "runc-log.json",
+        runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
         oom_kills=_oom_kills,
     )
 
@@ -98,10 +116,10 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, a
 def _with_one_retry(build: Build, check: Callable[[], None]) -> BuildResult:
     """A cache that names layers its registry has lost fails a build; without it the build goes on."""
     result = build.run(check)
-    if result.essentials.reason is not Reason.CACHE_LOST or not build.cache.imports:
+    if result.essentials.reason is not Reason.CACHE_LOST or not build.cache.read:
         return result
     process.say("the cache names a layer that is gone: building once more without it")
-    return dataclasses.replace(build, cache=dataclasses.replace(build.cache, imports=())).run(check)
+    return dataclasses.replace(build, cache=build.cache.unread()).run(check)
 
 
 def _dockerfile(plan: Plan, work: Path, context: Path) -> tuple[Path, str]:

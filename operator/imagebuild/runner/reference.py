@@ -1,0 +1,21 @@
+"""Image references: their registry, their repository and their tag, by Docker's rules for names without a host."""
+
+from __future__ import annotations
+
+__all__ = ["DOCKER_HUB", "repository", "split"]
+
+DOCKER_HUB = "docker.io"
+
+
+def split(image: str) -> tuple[str, str]:
+    """`host[:port]/repository` as host and repository."""
+    first, slash, rest = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest if first != DOCKER_HUB or "/" in rest else f"library/{rest}"
+    return DOCKER_HUB, image if slash else f"library/{image}"
+
+
+def repository(image: str) -> tuple[str, str]:
+    """Host and repository of a reference that may have a tag."""
+    head, slash, last = image.rpartition("/")
+    return split(head + slash + last.partition(":")[0])
