@@ -153,6 +153,19 @@ async def test_a_pod_that_finds_no_node_gives_its_slot_to_the_next(stage: Stage)
     assert stage.status("stuck")["reason"] == "Unschedulable"
 
 
+async def test_a_correction_replaces_a_pod_that_nobody_reports_on_any_more(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply(spec={**make.SPEC, "pod": {"nodeSelector": {"no": "such"}}})
+    pod = (await stage.pod())["metadata"]["name"]
+    stage.kubelet.report(("team-a", pod), make.unschedulable("0/3 nodes"))
+    await stage.reaches(reason="Unschedulable")
+    stage.apply(spec=make.SPEC)
+    await stage.api.until("its removal", lambda: stage.api.count("delete", PODS, pod))
+    stage.kubelet.vanish(pod)
+    status = await stage.succeeds()
+    assert (status["attempt"], status["failures"]) == (2, 0)
+
+
 async def test_a_webhook_that_does_not_answer_is_told_after_a_while(stage: Stage) -> None:
     await stage.operator()
     stage.api.fail("create", PODS, 500, message='failed calling webhook "policy.example.com"', times=8)

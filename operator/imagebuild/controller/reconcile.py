@@ -138,9 +138,9 @@ class Reconciler:
             raise
         self._store.put_build(written)
         self._written(build, status)
+        # no event follows that is news, and there may be more to do: a pod to remove, another run, others of its group
+        self._queue.add((build.namespace, build.name))
         if status.over:
-            # no event follows that is news: another run may be due, and others of its group wait for its end
-            self._queue.add((build.namespace, build.name))
             self._slots.poke()
         return False
 
