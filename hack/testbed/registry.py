@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import ssl
 import urllib.error
 import urllib.request
 from typing import Any
-
-import zstandard
 
 from testbed.place import Place
 
@@ -36,15 +33,6 @@ def blob(place: Place, image: str, digest: str) -> bytes:
     host, repository, _ = _parts(image)
     with _get(place, host, f"{repository}/blobs/{digest}") as answer:
         content: bytes = answer.read()
-    return content
-
-
-def unpacked(content: bytes) -> bytes:
-    """A layer as the tar that it is, whether it is packed with gzip or zstd; anything else as it is."""
-    if content.startswith(b"\x1f\x8b"):
-        return gzip.decompress(content)
-    if content.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstandard.ZstdDecompressor().decompressobj().decompress(content)
     return content
 
 

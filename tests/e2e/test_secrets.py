@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from e2e.layers import unpacked
 from e2e.story import Story
 from testbed import registry
 
@@ -49,7 +50,7 @@ def everything_pushed(story: Story, image: str) -> bytes:
     found = registry.manifest(story.place, image)
     assert found is not None, image
     blobs = [registry.blob(story.place, image, part["digest"]) for part in (found[1]["config"], *found[1]["layers"])]
-    return b"".join([json.dumps(found[1]).encode(), *(registry.unpacked(blob) for blob in blobs)])
+    return b"".join([json.dumps(found[1]).encode(), *(unpacked(blob) for blob in blobs)])
 
 
 def test_a_step_reads_the_bytes_of_a_secret_and_nothing_that_stays_has_them(story: Story) -> None:
