@@ -12,18 +12,9 @@ from imagebuild.api.status import ImageBuildStatus, Phase
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import CacheRef, LookUp
 from imagebuild.core import decision as steps
-from unit.world import START, World, told
+from unit.world import START, World, building, told
 
 PENDING, RUNNING, SUCCEEDED, FAILED = Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED
-
-
-def building(world: World | None = None, **config: Any) -> World:
-    """A world whose newest pod runs."""
-    world = world or World(**config)
-    world.settle()
-    world.becomes(make.running(world.now + 1))
-    world.settle(2)
-    return world
 
 
 def done(world: World | None = None, digest: str = make.DIGEST, **config: Any) -> World:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import make
@@ -14,18 +12,9 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Essentials
 from imagebuild.core import decision as steps
 from imagebuild.core.admit import Verdict
-from unit.world import START, World, told
+from unit.world import START, World, building, told
 
 PENDING, RUNNING, SUCCEEDED, FAILED = Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED
-
-
-def building(world: World | None = None, **config: Any) -> World:
-    """A world whose newest pod runs."""
-    world = world or World(**config)
-    world.settle()
-    world.becomes(make.running(world.now + 1))
-    world.settle(2)
-    return world
 
 
 def cancel(world: World, run: str) -> None:

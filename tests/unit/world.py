@@ -171,3 +171,12 @@ class World:
 
 def told(status: ImageBuildStatus) -> tuple[Phase | None, Reason | None]:
     return status.phase, status.reason
+
+
+def building(world: World | None = None, **config: Any) -> World:
+    """A world whose newest pod runs."""
+    world = world or World(**config)
+    world.settle()
+    world.becomes(make.running(world.now + 1))
+    world.settle(2)
+    return world
