@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,15 @@ class Pod:
 
     def wait_for(self, program: str) -> None:
         """Until it has been started."""
+        self._wait(lambda: bool(self.seen(program)), f"{program} was not started")
+
+    def wait_for_trace(self, text: str) -> None:
+        """Until buildctl has written this there."""
+        trace = self.work / "report" / "trace.json"
+        self._wait(lambda: trace.exists() and text in trace.read_text(), f"the trace never said {text}")
+
+    def _wait(self, done: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + 30
-        while not self.seen(program):
-            assert time.monotonic() < end, f"{program} was not started"
+        while not done():
+            assert time.monotonic() < end, what
             time.sleep(0.02)

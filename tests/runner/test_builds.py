@@ -81,7 +81,7 @@ def test_term_ends_the_build_and_the_result_is_written(pod: Pod) -> None:
 def test_a_push_that_was_done_before_the_stop_counts(pod: Pod) -> None:
     pod.behave(calls=[{"trace": PUSHED, "sleep": 60}])
     running = pod.start(INLINE)
-    pod.wait_for("buildctl")
+    pod.wait_for_trace(f"@{DIGEST}")
     pod.stop_file.write_text("Superseded")
     found, _, code = pod.end(running)
     assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, DIGEST, 0)
