@@ -64,8 +64,13 @@ GOOD = {
         ]
     ),
     "a path with dots that are no way out": spec(source={"git": GIT, "path": "a/..b/c..d"}),
-    "every placeholder": {"output": {"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}},
-    "an image of Docker Hub": {"output": {"images": ["docker.io/library/app", "alice/app:1"]}},
+    "every placeholder": spec(
+        source={"git": GIT}, output={"images": ["r.io/a/b:{branch}-{shortCommit}-r{run}", "r.io:5000/a:{commit}"]}
+    ),
+    "the number of the run, without git": {"output": {"images": ["r.io/a:{run}"]}},
+    "an image of Docker Hub, and of a registry here": {
+        "output": {"images": ["docker.io/library/app", "localhost/a:1"]}
+    },
     "nothing kept": {"output": {"discard": True}},
     "quantities as numbers and as text": spec(pod={"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}),
     "a span of several units": spec(timeouts={"build": "1h30m"}),
@@ -168,6 +173,12 @@ BAD = {
     "an image with a digest": (
         {"output": {"images": ["r.io/a@sha256:" + "0" * 64]}},
         "must be registry/repository:tag",
+    ),
+    "an image of no registry": ({"output": {"images": ["alice/app:1"]}}, "docker.io/alice/app:1"),
+    "the name of an image alone": ({"output": {"images": ["app:1"]}}, "must begin with the host of a registry"),
+    "a branch that there is not": (
+        {"output": {"images": ["r.io/a:{branch}"]}},
+        "{commit}, {shortCommit} and {branch} need a source from git",
     ),
     "an image with a comma": ({"output": {"images": ["r.io/a:1,push=false"]}}, "must be registry/repository:tag"),
     "a repository in capitals": ({"output": {"images": ["r.io/App:1"]}}, "with lower-case letters"),

@@ -14,6 +14,7 @@ _IMAGE = (
     "self.matches('^[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
     "(:([a-zA-Z0-9_]|[{][a-zA-Z]+[}])([a-zA-Z0-9_.-]|[{][a-zA-Z]+[}])*)?$')"
 )
+_REGISTRY = "self.matches('^(localhost|[^/]*[.:][^/]*)/')"
 _PLACEHOLDERS = (
     "self.replace('{commit}', '').replace('{shortCommit}', '').replace('{branch}', '').replace('{run}', '')"
     ".matches('^[^{}]*$')"
@@ -24,6 +25,7 @@ ImageRef = Annotated[
     text(
         512,
         (_IMAGE, "must be registry/repository:tag, with lower-case letters in the repository and without a digest"),
+        (_REGISTRY, "must begin with the host of a registry, which for Docker Hub is docker.io: docker.io/alice/app:1"),
         (_PLACEHOLDERS, "may hold the placeholders {commit}, {shortCommit}, {branch} and {run}, and no others"),
     ),
 ]

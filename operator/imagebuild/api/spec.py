@@ -34,6 +34,12 @@ _COMMIT_NEEDS_GIT = (
 )
 
 
+_PLACEHOLDERS_NEED_GIT = (
+    "!has(self.output.images) || (has(self.source) && has(self.source.git)) || self.output.images.all(image, "
+    "!image.contains('{commit}') && !image.contains('{shortCommit}') && !image.contains('{branch}'))"
+)
+
+
 Platform = Annotated[
     str,
     text(64, ("self.matches('^linux/[a-z0-9]+(/v[0-9]+)?$')", "must be linux/architecture, such as linux/arm64")),
@@ -80,7 +86,11 @@ class ImageBuildSpec(Model):
             (
                 _COMMIT_NEEDS_GIT,
                 "output.sourceDateEpoch: Commit needs a source from git",
-            )
+            ),
+            (
+                _PLACEHOLDERS_NEED_GIT,
+                "output.images: {commit}, {shortCommit} and {branch} need a source from git; {run} does not",
+            ),
         )
     )
 
