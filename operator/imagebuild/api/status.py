@@ -246,6 +246,11 @@ class ImageBuildStatus(Model):
     """The runs before this one, newest first."""
 
     @property
+    def newest_attempt(self) -> tuple[int, int]:
+        """The numbers of the run and of the attempt that the status has come to; 0 where there is none."""
+        return self.run.number if self.run else 0, self.attempt or 0
+
+    @property
     def over(self) -> bool:
         """The run has ended."""
         return self.phase is not None and self.phase.terminal

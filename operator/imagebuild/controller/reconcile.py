@@ -140,8 +140,6 @@ class Reconciler:
         self._written(build, status)
         # no event follows that is news, and there may be more to do: a pod to remove, another run, others of its group
         self._queue.add((build.namespace, build.name))
-        if status.over:
-            self._slots.poke()
         return False
 
     async def _read_again(self, build: ImageBuild) -> bool:

@@ -86,11 +86,13 @@ class Store:
 
     def put_pod(self, document: Document) -> Key | None:
         """The key of its ImageBuild if this is news about one."""
-        key, seen = _owner(document), _read(observe, document)
-        if key is None or seen is None or document["metadata"]["uid"] in self._deleted:
+        key = _owner(document)
+        if key is None or document["metadata"]["uid"] in self._deleted:
             return None
         name, version = document["metadata"]["name"], int(document["metadata"]["resourceVersion"])
-        if (known := self._pods[key].get(name)) is not None and known[0] >= version:
+        if (known := self._pods.get(key, {}).get(name)) is not None and known[0] >= version:
+            return None
+        if (seen := _read(observe, document)) is None:
             return None
         self._pods[key][name] = (version, seen)
         self._count(key)
@@ -176,8 +178,7 @@ class Store:
 def _reported(build: ImageBuild, seen: Observation) -> bool:
     """The status has closed the pod's attempt."""
     status = build.status
-    attempt = (status.run.number if status.run else 0, status.attempt or 0)
-    return (seen.run, seen.attempt) <= attempt and status.pod_uid != seen.uid
+    return (seen.run, seen.attempt) <= status.newest_attempt and status.pod_uid != seen.uid
 
 
 def _owner(document: Document) -> Key | None:

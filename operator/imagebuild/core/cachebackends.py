@@ -71,15 +71,19 @@ def _export(target: CacheTarget, claims: Mapping[str, str]) -> str:
 
 def _place(given: CacheSource | CacheTarget, directory: str, claims: Mapping[str, str]) -> dict[str, str]:
     if given.s3 is not None:
-        return _s3(given.s3)
+        return _given(_s3(given.s3))
     if given.azblob is not None:
-        return _azblob(given.azblob)
+        return _given(_azblob(given.azblob))
     assert given.local is not None, "the schema lets nothing else in"
     return {"type": "local", directory: _directory(given.local, claims)}
 
 
-def _s3(given: S3Cache) -> dict[str, str]:
-    found = {
+def _given(attributes: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in attributes.items() if value is not None}
+
+
+def _s3(given: S3Cache) -> dict[str, str | None]:
+    return {
         "type": "s3",
         "bucket": given.bucket,
         "region": given.region,
@@ -88,18 +92,16 @@ def _s3(given: S3Cache) -> dict[str, str]:
         "endpoint_url": given.endpoint_url,
         "use_path_style": "true" if given.use_path_style else None,
     }
-    return {key: value for key, value in found.items() if value is not None}
 
 
-def _azblob(given: AzureBlobCache) -> dict[str, str]:
-    found = {
+def _azblob(given: AzureBlobCache) -> dict[str, str | None]:
+    return {
         "type": "azblob",
         "account_url": given.account_url,
         "container": given.container,
         "name": given.name,
         "prefix": given.prefix,
     }
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def _directory(given: LocalCache, claims: Mapping[str, str]) -> str:

@@ -74,20 +74,23 @@ def _out_of_view(status: ImageBuildStatus, context: Context) -> bool:
 
 
 def _mark_done(build: ImageBuild, run: Run, own: list[Observation], context: Context) -> Decision:
-    if waits := _end_pods(build, build.status, own, Reason.SUPERSEDED, context.now):
+    if waits := _end_of_old_run(build, own, own, context.now):
         return waits
-    if (ended := _last_words(build, own, context.now)) is not None:
-        return ended
     return to_report(build, report.marked_done(report.begin(build.status, run, context.now)), context)
 
 
 def _new_run(build: ImageBuild, run: Run, own: list[Observation], context: Context) -> Decision:
     older = [seen for seen in own if seen.run < run.number]
-    if waits := _end_pods(build, build.status, older, Reason.SUPERSEDED, context.now):
+    if waits := _end_of_old_run(build, older, own, context.now):
         return waits
-    if (ended := _last_words(build, own, context.now)) is not None:
-        return ended
     return _same_run(build, report.begin(build.status, run, context.now), own, context)
+
+
+def _end_of_old_run(
+    build: ImageBuild, live: Iterable[Observation], own: Iterable[Observation], now: datetime
+) -> Decision | None:
+    """The next step until it has ended and its end is written."""
+    return _end_pods(build, build.status, live, Reason.SUPERSEDED, now) or _last_words(build, own, now)
 
 
 def _last_words(build: ImageBuild, own: Iterable[Observation], now: datetime) -> Report | None:

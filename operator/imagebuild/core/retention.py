@@ -41,8 +41,7 @@ def _is_told(build: ImageBuild | None, seen: Observation) -> bool:
     if build is None or build.uid != seen.owner_uid or seen.live or seen.deleting:
         return False
     status = build.status
-    known = (status.run.number if status.run else 0, status.attempt or 0)
-    return (seen.run, seen.attempt) <= known and (status.over or status.pod_uid != seen.uid)
+    return (seen.run, seen.attempt) <= status.newest_attempt and (status.over or status.pod_uid != seen.uid)
 
 
 def _ended_at(seen: Observation) -> datetime:
