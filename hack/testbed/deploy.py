@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from testbed import faults
-from testbed.kubectl import Kubectl
+from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
 NAMESPACE = "imagebuild-system"
+DEPLOYMENT = "deployment/imagebuild-operator"
 SECCOMP_NAMESPACE = "imagebuild-seccomp"
 ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 ALLOWED = {
@@ -74,9 +77,22 @@ def deploy(kubectl: Kubectl, directory: Path) -> None:
     kubectl("wait", "--for=condition=Established", "crd/imagebuilds.imagebuild.dev", "--timeout=30s")
     for namespace, workload in (
         (SECCOMP_NAMESPACE, "daemonset/imagebuild-seccomp"),
-        (NAMESPACE, "deployment/imagebuild-operator"),
+        (NAMESPACE, DEPLOYMENT),
     ):
         kubectl.within(namespace)("rollout", "status", workload, "--timeout=120s", timeout=130)
+
+
+@contextmanager
+def without_operator(kubectl: Kubectl) -> Iterator[None]:
+    """It is taken away, and comes back at the end. `kubectl` is of its namespace."""
+    replicas = kubectl.get(DEPLOYMENT)["spec"]["replicas"]
+    try:
+        kubectl("scale", DEPLOYMENT, "--replicas=0")
+        until("the operator in the cluster to be gone", lambda: not kubectl.items("pods"), seconds=120)
+        yield
+    finally:
+        kubectl("scale", DEPLOYMENT, f"--replicas={replicas}")
+        kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
 def _image(name: str, reference: str) -> dict[str, str]:

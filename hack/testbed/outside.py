@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from testbed.deploy import NAMESPACE, operator_config
-from testbed.kubectl import Kubectl, until
+from testbed.deploy import NAMESPACE, operator_config, without_operator
+from testbed.kubectl import Kubectl
 from testbed.place import ROOT
 
-DEPLOYMENT = "deployment/imagebuild-operator"
 LEASE = "imagebuild-outside"
 
 
@@ -81,25 +80,13 @@ def outside_operators(
     config.write_text(json.dumps({**operator_config(kubectl.place), **settings}))
     election = (f"--lease-namespace={NAMESPACE}", f"--lease-name={LEASE}") if count > 1 else ()
     operators = [OutsideOperator(kubectl, config, directory / f"operator-{n}.log", *election) for n in range(count)]
-    with _without_the_one_inside(kubectl.within(NAMESPACE)):
+    with without_operator(kubectl.within(NAMESPACE)):
         try:
             yield operators
         finally:
             for operator in operators:
                 if operator.runs():
                     operator.kill()
-
-
-@contextmanager
-def _without_the_one_inside(kubectl: Kubectl) -> Iterator[None]:
-    replicas = kubectl.get(DEPLOYMENT)["spec"]["replicas"]
-    try:
-        kubectl("scale", DEPLOYMENT, "--replicas=0")
-        until("the operator in the cluster to be gone", lambda: not kubectl.items("pods"), seconds=120)
-        yield
-    finally:
-        kubectl("scale", DEPLOYMENT, f"--replicas={replicas}")
-        kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
 def _free() -> str:

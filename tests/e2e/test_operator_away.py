@@ -6,19 +6,16 @@ All other tests wait for it meanwhile. It may have one replica or several.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from e2e.story import WAITS, Story
-from testbed.deploy import NAMESPACE
+from testbed.deploy import DEPLOYMENT, NAMESPACE, without_operator
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import Place
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
 
-DEPLOYMENT = "deployment/imagebuild-operator"
 KILL = """
 import os, pathlib, signal, sys, time
 def operators():
@@ -50,7 +47,7 @@ def test_an_operator_killed_in_the_middle_of_a_build_goes_on_with_the_same_pod(s
 def test_a_pod_that_ends_while_the_operator_is_down_is_reported_later(story: Story) -> None:
     story.apply(story.inline(WAITS))
     running = story.reaches(phase="Running")
-    with _operator_down(story):
+    with without_operator(story.kubectl.within(NAMESPACE)):
         story.release(running["podName"])
         until("the build pod to end", lambda: story.pods()[0]["status"]["phase"] == "Succeeded", seconds=120)
         assert story.status()["phase"] == "Running"
@@ -61,7 +58,7 @@ def test_a_pod_that_ends_while_the_operator_is_down_is_reported_later(story: Sto
 def test_a_pod_deleted_while_the_operator_is_down_is_lost_and_the_next_attempt_builds(story: Story) -> None:
     story.apply(story.inline(WAITS))
     first = story.reaches(phase="Running")
-    with _operator_down(story):
+    with without_operator(story.kubectl.within(NAMESPACE)):
         story.kubectl("delete", "pod", first["podName"], "--grace-period=0", "--force")
         until("the build pod to be gone", lambda: not story.pods())
     second = story.reaches(phase="Running", attempt=2)
@@ -72,7 +69,7 @@ def test_a_pod_deleted_while_the_operator_is_down_is_lost_and_the_next_attempt_b
 
 
 def test_a_build_applied_while_the_operator_is_down_is_built_when_it_is_back(story: Story) -> None:
-    with _operator_down(story):
+    with without_operator(story.kubectl.within(NAMESPACE)):
         story.apply(story.inline())
     story.succeeds()
 
@@ -95,19 +92,6 @@ def _leader(story: Story) -> str:
     """The name of its pod: the lease's holder without the random end."""
     lease = story.kubectl.within(NAMESPACE).get("lease", "imagebuild-operator-leader")
     return str(lease["spec"].get("holderIdentity", "")).rpartition("-")[0]
-
-
-@contextmanager
-def _operator_down(story: Story) -> Iterator[None]:
-    kubectl = story.kubectl.within(NAMESPACE)
-    replicas = kubectl.get(DEPLOYMENT)["spec"]["replicas"]
-    try:
-        kubectl("scale", DEPLOYMENT, "--replicas=0")
-        until("the operator to be gone", lambda: not kubectl.items("pods"), seconds=120)
-        yield
-    finally:
-        kubectl("scale", DEPLOYMENT, f"--replicas={replicas}")
-        kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
 def _operator_pods(story: Story) -> list[Document]:
