@@ -26,6 +26,8 @@ Document = dict[str, Any]
 _TIMEOUT_SECONDS = 30.0
 _WATCH_SECONDS = 240
 """How long the server keeps a watch open: shorter than what load balancers between here and there have patience for."""
+_SILENCE_SECONDS = 60.0
+"""After that long without a line the log is asked for anew: nobody can tell a quiet build from a dead connection."""
 _PAGE = 500
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NO_CLUSTER = "Set KUBECONFIG or --kubeconfig to a file that `kubectl get ns` works with, or run in a pod."
@@ -34,7 +36,6 @@ _MERGE_PATCH = "application/merge-patch+json"
 
 class Cluster:
     def __init__(self, configuration: client.Configuration, namespace: str) -> None:
-        configuration.keep_alive = True  # a connection that is dead is noticed, however long a log is silent
         self._api = client.ApiClient(configuration)
         self.namespace = namespace
 
@@ -85,7 +86,6 @@ class Cluster:
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
             "resourceVersion": resource_version,
-            "allowWatchBookmarks": "true",
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
         request = Request(verb="watch", resource=names.PLURAL, namespace=self.namespace)
@@ -104,7 +104,7 @@ class Cluster:
             **({"follow": "true"} if follow else {}),
         }
         request = Request(verb="get", resource="pods/log", namespace=self.namespace, name=pod)
-        return self._lines(request, query, None if follow else _TIMEOUT_SECONDS)
+        return self._lines(request, query, _SILENCE_SECONDS if follow else _TIMEOUT_SECONDS)
 
     def check_namespace(self) -> None:
         """Raises where there is no such namespace; who may not look at namespaces learns nothing."""
@@ -171,9 +171,12 @@ def _has_kubeconfig() -> bool:
 
 def _from_kubeconfig(configuration: client.Configuration, file: str | None, context: str | None) -> str:
     """Fills the configuration; gives the namespace that the context names."""
-    config.load_kube_config(file, context, client_configuration=configuration)
     contexts, current = config.list_kube_config_contexts(file)
-    chosen = next((each for each in contexts if each["name"] == context), current)
+    chosen = next((each for each in contexts if each["name"] == context), None) if context else current
+    if chosen is None:
+        known = ", ".join(each["name"] for each in contexts) or "none"
+        raise Problem(f"There is no context {context} in the kubeconfig.", f"There are: {known}.")
+    config.load_kube_config(file, context, client_configuration=configuration)
     return str(chosen["context"].get("namespace") or "default")
 
 

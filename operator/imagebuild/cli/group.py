@@ -8,8 +8,17 @@ import importlib
 import click
 
 COMMANDS = {
+    "build": "Build an image, follow the build, and exit as it ends",
     "create": "Create an ImageBuild, or print it with --dry-run",
     "list": "ImageBuilds, newest first",
+    "describe": "Why a build waits or has failed, and what to do",
+    "logs": "The log of a build; -f follows it over all attempts",
+    "wait": "Wait until a build is over, and exit as it has ended",
+    "cancel": "Stop a build",
+    "rebuild": "Build the same once more",
+    "suspend": "Start nothing until it is resumed",
+    "resume": "Go on with what was suspended",
+    "completion": "Completion for bash, zsh and fish",
 }
 """Name and short help; the module of the same name in commands/ has `command`."""
 
