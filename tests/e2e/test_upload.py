@@ -86,7 +86,7 @@ def test_a_directory_becomes_an_image_and_only_what_changes_is_sent_again(
 
 
 class Cutting:
-    """In front of a registry: connections are cut after so many bytes on the way there, as often as is said."""
+    """In front of a registry: after so many bytes on the way there connections are cut, as often as is said."""
 
     def __init__(self, target: str, after: int, times: int) -> None:
         host, _, port = target.partition(":")
@@ -110,11 +110,9 @@ class Cutting:
             threading.Thread(target=self._copy, args=(there, client, False), daemon=True).start()
 
     def _copy(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
-        carried = 0
         try:
             while data := source.recv(1 << 16):
-                carried += len(data) if counted else 0
-                if self.times and carried > self.after:
+                if counted and self.times and self.passed > self.after:
                     self.times -= 1
                     break
                 self.passed += len(data) if counted else 0
@@ -151,7 +149,7 @@ def test_an_upload_that_breaks_off_goes_on_where_the_registry_has_got_to(story: 
 def test_a_push_that_was_given_up_goes_on_the_next_time(story: Story, directory: Path) -> None:
     say(directory, "hello")
     (directory / "zz").write_bytes(noise(17 << 20))
-    cutting = Cutting(story.place.registry, after=16 << 20, times=100)
+    cutting = Cutting(story.place.registry, after=8 << 20, times=10_000)
     repository = story.image().partition("/")[2].rpartition(":")[0]
     seen: list[Progress] = []
     with cutting.serve() as host:
@@ -159,8 +157,8 @@ def test_a_push_that_was_given_up_goes_on_the_next_time(story: Story, directory:
             push_directory(directory, f"{host}/{repository}", sleep=lambda _: None)
         cutting.times = 0
         push_directory(directory, f"{host}/{repository}", progress=seen.append)
-    assert seen[-1].reused > 10_000_000
-    assert seen[-1].sent < 20_000_000
+    assert seen[-1].reused > 1_000_000
+    assert seen[-1].sent < seen[-1].total - 1_000_000
 
 
 def test_a_wrong_password_is_said_to_be_one(story: Story, directory: Path, tmp_path: Path) -> None:
@@ -174,3 +172,8 @@ def test_a_wrong_password_is_said_to_be_one(story: Story, directory: Path, tmp_p
 def test_an_authority_that_nobody_knows_is_said_to_be_so(story: Story, directory: Path, tmp_path: Path) -> None:
     with pytest.raises(UploadError, match="certificate is not trusted"):
         push_directory(directory, story.private_image().rpartition(":")[0], environ={"HOME": str(tmp_path)})
+
+
+def test_a_registry_without_tls_is_said_to_be_one(story: Story, directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(UploadError, match="answers without TLS: if that is meant, allow plain HTTP"):
+        push_directory(directory, story.image().rpartition(":")[0], environ={"HOME": str(tmp_path)})

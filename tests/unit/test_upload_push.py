@@ -194,6 +194,21 @@ def test_what_does_not_get_better_ends_in_a_sentence(push: Push, fault: Fault, s
     with pytest.raises(UploadError, match=said) as raised:
         push()
     assert f"{push.host}/team/app" in str(raised.value)
+    assert raised.value.again is (r"cannot be reached" in said)
+
+
+def test_an_interrupt_ends_what_is_under_way(push: Push) -> None:
+    for number in range(8):
+        push.write(f"{number}", noise(17 << 20, number))
+
+    def interrupt(seen: Progress) -> None:
+        if seen.packed:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push_directory(push.directory, f"{push.host}/app", progress=interrupt)
+    assert push.registry.manifests == {}
+    assert len(push.registry.requests("HEAD")) <= 3, "the others were not begun"
 
 
 def test_a_registry_that_is_not_there_is_said_to_be_so(push: Push) -> None:

@@ -7,3 +7,8 @@ __all__ = ["UploadError"]
 
 class UploadError(Exception):
     """Its text names the thing, the cause and the next step."""
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
+        """Whether another try may help, with nothing else changed."""

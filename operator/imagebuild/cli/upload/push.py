@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -55,9 +54,13 @@ class _Meter:
     show: Callable[[Progress], None]
     now: Progress = field(default_factory=Progress)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when one archive has failed: the others end at their next block."""
 
     def add(self, what: str, count: int) -> None:
         with self.lock:
+            if self.stop.is_set():
+                raise UploadError("the push was stopped")
             self.now = replace(self.now, **{what: getattr(self.now, what) + count})
             self.show(self.now)
 
@@ -71,7 +74,7 @@ def push_directory(
     warn: Callable[[str], None] = lambda _: None,
     plain_http: bool = False,
     environ: Mapping[str, str] = os.environ,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
 ) -> str:
     """`repository@sha256:…`, for spec.source.oci.image. Raises UploadError.
 
@@ -81,7 +84,7 @@ def push_directory(
     entries = _entries(directory, dockerfile, warn)
     meter = _Meter(progress)
     meter.add("total", sum(entry.size for entry in entries))
-    connection, host, path = _connect(repository, environ, sleep, plain_http=plain_http)
+    connection, host, path = _connect(repository, environ, sleep or meter.stop.wait, plain_http=plain_http)
     there = Repository(connection, host, path, partial(meter.add, "sent"))
     layers = _push_layers(directory, entries, there, meter)
     config = {"mediaType": _EMPTY_TYPE, **_describe(_digest(_EMPTY), len(_EMPTY))}
@@ -121,7 +124,7 @@ def _warn_of_size(entries: list[Entry], warn: Callable[[str], None]) -> None:
 
 
 def _connect(
-    repository: str, environ: Mapping[str, str], sleep: Callable[[float], None], *, plain_http: bool
+    repository: str, environ: Mapping[str, str], sleep: Callable[[float], object], *, plain_http: bool
 ) -> tuple[Connection, str, str]:
     """With host and path of the repository."""
     host, _, path = repository.partition("/")
@@ -151,6 +154,7 @@ def _push_layers(directory: Path, entries: list[Entry], there: Repository, meter
                 running.add(layers[-1])
             return [layer.result() for layer in layers]
         except BaseException:
+            meter.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

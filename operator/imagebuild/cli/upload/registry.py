@@ -9,7 +9,7 @@ from __future__ import annotations
 import http
 import json
 import re
-import time
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -31,6 +31,7 @@ _GONE = {404, 410, 416}
 """What a registry answers that has forgotten an upload, or is elsewhere in it."""
 _NO_CHUNKS = {400, 405, 411, 413, 501}
 """What registries answer that take a blob in one piece only."""
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
 _ELSEWHERE = {301, 302, 303, 307, 308}
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -44,7 +45,7 @@ class Connection:
     server: str
     """Scheme and host."""
     tokens: Tokens
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object]
 
 
 @dataclass(slots=True)
@@ -160,16 +161,27 @@ class Repository:
                     method, url, headers={**(headers or {}), **login}, body=content, redirect=False, retries=False
                 )
             except urllib3.exceptions.SSLError as error:
-                raise UploadError(
-                    f"{self._name}: the registry's certificate is not trusted ({error}): name its authority with "
-                    "SSL_CERT_FILE, or put it where docker looks for it, /etc/docker/certs.d"
-                ) from error
+                self._refuse(error)
+                return None
             except (urllib3.exceptions.HTTPError, OSError):
                 return None
             if answer.status != http.HTTPStatus.UNAUTHORIZED or last:
                 return answer
             self._connection.tokens.renew(answer.headers.get("WWW-Authenticate", ""), login, url)
         return None
+
+    def _refuse(self, error: urllib3.exceptions.SSLError) -> None:
+        """What is no mere break of the connection."""
+        cause = error.args[0] if error.args else None
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise UploadError(
+                f"{self._name}: the registry's certificate is not trusted ({cause.verify_message}): name its authority "
+                "with SSL_CERT_FILE, or put it where docker looks for it, /etc/docker/certs.d"
+            ) from error
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            raise UploadError(
+                f"{self._name}: the registry answers without TLS: if that is meant, allow plain HTTP"
+            ) from error
 
     def _wait(self, number: int, answer: Answer | None) -> None:
         asked = answer.headers.get("Retry-After", "") if answer is not None else ""
@@ -190,9 +202,8 @@ class Repository:
         raise UploadError(f"{self._name}: the registry answers {answer.status} ({_said(answer)}): {advice}")
 
     def _unreachable(self, how: str) -> UploadError:
-        return UploadError(
-            f"{self._name}: the registry cannot be reached ({how}): try again; what it has taken is not sent twice"
-        )
+        said = f"{self._name}: the registry cannot be reached ({how}): try again; what it has taken is not sent twice"
+        return UploadError(said, again=True)
 
 
 def _location(answer: Answer, base: str) -> str:

@@ -71,9 +71,8 @@ class Tokens:
                 url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
                 answer = self._http.request("GET", url, headers=_basic(login), retries=_AGAIN)
         except urllib3.exceptions.HTTPError as error:
-            raise UploadError(
-                f"{self._name}: the token server {realm} cannot be reached ({error}): try again"
-            ) from error
+            said = f"{self._name}: the token server {realm} cannot be reached ({error}): try again"
+            raise UploadError(said, again=True) from error
         return self._read(answer, realm)
 
     def _read(self, answer: urllib3.BaseHTTPResponse, realm: str) -> str:
