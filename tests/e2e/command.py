@@ -13,11 +13,11 @@ PROGRAM = Path(sys.executable).parent / "imagebuild"
 
 
 class Command:
-    """In the namespace of a story; `kubeconfig` where it is not the administrator's."""
+    """In the namespace of a story, as its administrator unless the environment says otherwise."""
 
-    def __init__(self, story: Story, kubeconfig: str = "") -> None:
+    def __init__(self, story: Story, **environment: str) -> None:
         self.story = story
-        self._environment = {**os.environ, "KUBECONFIG": kubeconfig or story.place.kubeconfig}
+        self._environment = {**os.environ, "KUBECONFIG": story.place.kubeconfig, **environment}
 
     def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -14,6 +14,7 @@ import yaml
 from e2e.command import Command
 from e2e.conftest import Repository
 from e2e.story import WAITS, Story
+from e2e.test_upload import home
 from testbed import registry
 
 pytestmark = pytest.mark.cluster
@@ -55,6 +56,23 @@ def test_an_image_is_built_from_git_in_one_command(imagebuild: Command, reposito
     assert f"{repository.url}#{commit}:api" in described
     assert imagebuild("wait", "shop").stdout == built.stdout, "what is over is not waited for"
     assert "the word is brot" in imagebuild("logs", "imagebuild.imagebuild.dev/shop").stdout
+
+
+def test_a_directory_is_built_with_the_login_of_whoever_sends_it(story: Story, tmp_path: Path) -> None:
+    user = tmp_path / "home"
+    imagebuild = Command(story, **home(story.place, user))
+    story.kubectl.apply(registry.login_secret(story.place, "push"))
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "word").write_text("kuchen\n")
+    (shop / "Dockerfile").write_text(DOCKERFILE)
+    image = story.private_image()
+    built = imagebuild("build", str(shop), "-t", image, "--registry-secret", "push", "--name", "shop")
+    assert built.stdout.startswith(f"{image}@sha256:")
+    assert f"Sending {shop} to {image.rpartition(':')[0]}" in built.stderr
+    assert "the word is kuchen" in built.stderr
+    source = story.kubectl.get("imagebuild", "shop")["spec"]["source"]["oci"]["image"]
+    assert source.startswith(f"{image.rpartition(':')[0]}@sha256:")
 
 
 def test_a_build_that_fails_is_explained_and_exits_as_the_table_says(imagebuild: Command) -> None:
@@ -169,7 +187,7 @@ def test_a_ci_job_needs_no_more_than_its_role(imagebuild: Command, tmp_path: Pat
     config["users"][0]["user"] = {"token": story.kubectl("create", "token", "ci").strip()}
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
-    ci = Command(story, str(file))
+    ci = Command(story, KUBECONFIG=str(file))
 
     built = ci("build", "-f", "-", "-t", story.image(), "--name", "shop", stdin="FROM busybox:1.37\nRUN echo built\n")
     assert built.stdout.startswith(f"{story.image()}@sha256:")

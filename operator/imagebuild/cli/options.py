@@ -41,6 +41,8 @@ _SOURCE = [
     click.option("--ref", help="Git: build this full ref, such as refs/pull/7/head."),
     click.option("--commit", metavar="ID", help="Git: build this commit, whatever the branch points to."),
     click.option("--source-secret", metavar="SECRET", help="Credentials of the git or web server."),
+    click.option("--source-repository", metavar="NAME", help="A directory goes there. Default: the first image's."),
+    click.option("--source-plain-http", is_flag=True, help="It goes there without TLS."),
 ]
 _OUTPUT = [
     _several("-t", "--tag", "--destination", "images", metavar="IMAGE", help="Push as; may hold {commit}, {branch}."),

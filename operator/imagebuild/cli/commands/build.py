@@ -9,6 +9,7 @@ import click
 
 from imagebuild.cli import show
 from imagebuild.cli.attach import Attached
+from imagebuild.cli.directory import pushed
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.finish import finish
 from imagebuild.cli.options import build_flags
@@ -37,11 +38,14 @@ def command(
 ) -> int:
     """Build an image in the cluster and push it.
 
-    SOURCE is a git URL (https://host/repo.git#branch:directory), an archive (https://host/x.tar.gz), or an artifact
-    (oci://registry/repo:tag). States and log go to standard error, the images with their digest to standard output.
+    SOURCE is a directory of this machine, a git URL (https://host/repo.git#branch:directory), an archive
+    (https://host/x.tar.gz), or an artifact (oci://registry/repo:tag).
+
+    States and log go to standard error, the images with their digest to standard output.
     """
     screen = Screen(sys.stderr, quiet=quiet)
-    made = session.cluster.create(requested(given, session.namespace))
+    send = pushed(screen, plain_http=given["source_plain_http"])
+    made = session.cluster.create(requested(given, session.namespace, send))
     name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
     if detach:
         click.echo(show.printed(made, form or "name"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
 from imagebuild.cli import show
+from imagebuild.cli.directory import pushed
 from imagebuild.cli.options import build_flags
 from imagebuild.cli.request import requested
 from imagebuild.cli.session import Session, in_session, place
+from imagebuild.cli.terminal import Screen
 
 
 @click.command("create")
@@ -27,10 +31,12 @@ from imagebuild.cli.session import Session, in_session, place
 def command(session: Session, /, dry_run: str | None, form: str | None, **given: Any) -> None:
     """Create an ImageBuild, and do not wait for it.
 
-    SOURCE is a git URL (https://host/repo.git#branch:directory), an archive (https://host/x.tar.gz), or an artifact
-    (oci://registry/repo:tag).
+    SOURCE is a directory of this machine, a git URL (https://host/repo.git#branch:directory), an archive
+    (https://host/x.tar.gz), or an artifact (oci://registry/repo:tag).
     """
-    document = requested(given, session.namespace)
+    screen = Screen(sys.stderr)
+    send = pushed(screen, plain_http=given["source_plain_http"]) if not dry_run else _sent_by_no_dry_run
+    document = requested(given, session.namespace, send)
     if dry_run == "client":
         click.echo(show.printed(document, form or "yaml"))
         return
@@ -39,3 +45,7 @@ def command(session: Session, /, dry_run: str | None, form: str | None, **given:
         click.echo(show.printed(document, form or "yaml"))
     else:
         click.echo(show.printed(made, form or "name"))
+
+
+def _sent_by_no_dry_run(root: Path, repository: str, _dockerfile: str | None) -> NoReturn:
+    raise click.UsageError(f"--dry-run would have to send {root} to {repository} first: leave it out, or give a URL.")
