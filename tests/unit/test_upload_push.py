@@ -197,18 +197,13 @@ def test_what_does_not_get_better_ends_in_a_sentence(push: Push, fault: Fault, s
     assert raised.value.again is (r"cannot be reached" in said)
 
 
-def test_an_interrupt_ends_what_is_under_way(push: Push) -> None:
+def test_the_first_failure_ends_what_else_is_under_way(push: Push) -> None:
     for number in range(8):
         push.write(f"{number}", noise(17 << 20, number))
-
-    def interrupt(seen: Progress) -> None:
-        if seen.packed:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        push_directory(push.directory, f"{push.host}/app", progress=interrupt)
-    assert push.registry.manifests == {}
-    assert len(push.registry.requests("HEAD")) <= 3, "the others were not begun"
+    push.registry.faults += [Fault("HEAD", BLOB, 404), Fault("HEAD", BLOB, 503, count=99), Fault("POST", UPLOAD, 403)]
+    with pytest.raises(UploadError, match="answers 403"):
+        push_directory(push.directory, f"{push.host}/app", environ={"HOME": str(push.home)})
+    assert len(push.registry.requests("HEAD")) < 6, "nobody is waited for that would try again"
 
 
 def test_a_registry_that_is_not_there_is_said_to_be_so(push: Push) -> None:

@@ -64,7 +64,7 @@ class Repository:
     """Its methods raise UploadError."""
 
     def __init__(self, connection: Connection, host: str, path: str, sent: Callable[[int], None]) -> None:
-        """`host` and `path` as people write them; `sent` is told of bytes as they go out."""
+        """`host` and `path` as people write them; `sent` is told of bytes as they go out; it raises to end it all."""
         self._connection, self._host, self._sent = connection, host, sent
         self._name, self._url = f"{host}/{path}", f"{connection.server}/v2/{path}"
 
@@ -187,6 +187,7 @@ class Repository:
         asked = answer.headers.get("Retry-After", "") if answer is not None else ""
         seconds = float(asked) if asked.isdecimal() else 2.0**number / 2
         self._connection.sleep(min(seconds, _LONGEST_WAIT))
+        self._sent(0)
 
     def _good(self, answer: Answer) -> Answer:
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
