@@ -95,9 +95,9 @@ class ImageBuildSpec(Model):
     )
 
     source: Source | None = None
-    """Build input: a change starts a new run."""
+    """Where the build context comes from. Default: it is empty. Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None
-    """Build input: a change starts a new run."""
+    """How the image is made. Build input: a change starts a new run."""
     contexts: Annotated[
         tuple[Context, ...] | None,
         Field(
