@@ -2,7 +2,8 @@
 
 A block is one of these, by its info string and its top-level keys:
 
-- `yaml` with `kind`: objects, which a real API server must take. `kind: Kustomization` is built.
+- `yaml` beginning with `# kustomization.yaml`: what it names must be there; where it is whole the page's commands use it.
+- `yaml` with `kind`: objects, which a real API server must take.
 - `yaml` with `spec`, or with fields of `spec`: an ImageBuild, completed by `completed`; the API server must take it.
 - `yaml` with keys of the operator's configuration, or beginning with `# config.yaml`: the operator must read it.
 - `sh`: tests/e2e/test_documents.py runs it.
@@ -67,14 +68,20 @@ class Block:
 
     @property
     def is_configuration(self) -> bool:
-        if self.info != "yaml" or self.is_objects:
+        if self.info != "yaml" or self.is_objects or self.is_kustomization:
             return False
         keys = {key for document in self.documents for key in document}
         return self.text.startswith("# config.yaml") or not keys <= {*_SPEC_FIELDS, "spec"}
 
     @property
     def is_objects(self) -> bool:
-        return self.info == "yaml" and all("kind" in document for document in self.documents)
+        return (
+            self.info == "yaml" and not self.is_kustomization and all("kind" in document for document in self.documents)
+        )
+
+    @property
+    def is_kustomization(self) -> bool:
+        return self.text.startswith("# kustomization.yaml")
 
 
 def title(page: Path) -> str:
@@ -100,11 +107,11 @@ def prose(page: Path) -> str:
 
 
 def objects(block: Block) -> list[Document]:
-    """What a block of YAML stands for, as the API server is to take it. Kustomizations are not for it."""
-    if block.info != "yaml" or block.is_configuration:
+    """What a block of YAML stands for, as the API server is to take it."""
+    if block.info != "yaml" or block.is_configuration or block.is_kustomization:
         return []
     if block.is_objects:
-        return [document for document in block.documents if document["kind"] != "Kustomization"]
+        return block.documents
     return [completed(document.get("spec", document), f"line-{block.line}") for document in block.documents]
 
 

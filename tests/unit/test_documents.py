@@ -73,7 +73,7 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_every_block_is_applied_or_run_or_there_is_a_reason_why_not(block: Block) -> None:
     assert block.info in {"yaml", "sh", *NOT_OURS}, "name the language: documents.py has them"
-    if block.info == "yaml" and not block.is_objects:
+    if block.info == "yaml" and not block.is_objects and not block.is_kustomization:
         assert unknown_keys(block) == set(), "neither fields of spec nor keys of the operator's configuration"
 
 
@@ -90,6 +90,14 @@ def test_there_are_blocks_of_each_kind() -> None:
     assert len([page for page in PAGES if shell(page)]) > 4
     assert {block.info for block in BLOCKS} == {"yaml", "sh", *NOT_OURS}
     assert any("imagebuild.dev/" in block.text for block in BLOCKS if block.info == "yaml gitlab")
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.is_kustomization], ids=str)
+def test_every_kustomization_names_directories_that_are_there(block: Block) -> None:
+    (document,) = block.documents
+    named = [*document.get("resources", ()), *document.get("components", ())]
+    assert named
+    assert [path for path in named if not (ROOT / path.removeprefix("../imagebuild/")).is_dir()] == []
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.info.startswith("sh")], ids=str)
