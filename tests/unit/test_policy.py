@@ -175,6 +175,22 @@ def test_a_namespace_has_defaults_and_maxima_of_its_own() -> None:
     assert resources(spec(), mine)["limits"] == {"memory": "2Gi"}
 
 
+@pytest.mark.parametrize(
+    ("defaults", "wanted"),
+    [
+        pytest.param({"limits": {"memory": "256Mi"}}, ("256Mi", "256Mi"), id="a limit below the request for all"),
+        pytest.param({"requests": {"memory": "8Gi"}}, ("8Gi", "8Gi"), id="a request above the limit for all"),
+        pytest.param({"limits": {"memory": "2Gi"}}, ("512Mi", "2Gi"), id="a limit above it"),
+    ],
+)
+def test_defaults_of_a_namespace_and_those_for_all_make_a_pod_together(
+    defaults: dict[str, Any], wanted: tuple[str, str]
+) -> None:
+    given = config(namespaces=[{"match": "team-a", "defaults": {"resources": defaults}}])
+    found = resources(spec(), given)
+    assert (found["requests"]["memory"], found["limits"]["memory"]) == wanted
+
+
 @pytest.mark.parametrize("namespace", ["team-a", "team-b"])
 def test_the_configuration_in_force_is_in_force_in_itself(namespace: str) -> None:
     policy = {

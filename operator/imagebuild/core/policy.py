@@ -17,7 +17,7 @@ from imagebuild.api.names import is_ours
 from imagebuild.api.pod import PodSettings, Resources
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.timespan import seconds
-from imagebuild.core.quantity import amount
+from imagebuild.core.quantity import amount, at_least, at_most
 
 _M = TypeVar("_M", bound=Model)
 _WILDCARDS = str.maketrans("", "", "*?")
@@ -41,8 +41,15 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
         update={
             "allow": _over(config.pod.allow, found.allow),
             "resources": Resources(
-                requests={**(config.pod.resources.requests or {}), **(defaults.requests or {})},
-                limits={**(config.pod.resources.limits or {}), **(defaults.limits or {})},
+                # the API server refuses a pod that requests more than its limit
+                requests={
+                    **at_most(config.pod.resources.requests or {}, defaults.limits or {}),
+                    **(defaults.requests or {}),
+                },
+                limits={
+                    **at_least(config.pod.resources.limits or {}, defaults.requests or {}),
+                    **(defaults.limits or {}),
+                },
             ),
         }
     )
