@@ -35,16 +35,16 @@ def config(namespace: str = "team-a", **given: Any) -> OperatorConfig:
     ("written", "number"),
     [
         ("2", "2"), ("500m", "0.5"), ("1.5Gi", "1610612736"), ("1k", "1000"), ("2e3", "2000"), ("3E", "3e18"),
-        ("1u", "0.000001"), ("0", "0"), ("2Ei", "2305843009213693952"),
+        ("1u", "0.000001"), ("0", "0"), (".5", "0.5"), ("5.", "5"), ("2Ei", "2305843009213693952"),
     ],
 )  # fmt: skip
 def test_a_quantity_is_the_number_that_kubernetes_reads(written: str, number: str) -> None:
     assert amount(written) == Decimal(number)
 
 
-@pytest.mark.parametrize("written", ["", "much", "4GiB", "1 Gi", "Gi", "1x"])
+@pytest.mark.parametrize("written", ["", "much", "4GiB", "1 Gi", "Gi", "1x", ".", "1.2.3"])
 def test_what_is_no_quantity_is_refused(written: str) -> None:
-    with pytest.raises((ValueError, ArithmeticError)):
+    with pytest.raises(ValueError, match="is not a quantity such as"):
         amount(written)
 
 
@@ -111,6 +111,25 @@ def test_a_namespaces_list_stands_instead_of_the_one_for_all_and_is_named() -> N
     assert told.endswith("the administrator lists what is in namespaces[team-*].allow.labels")
     told = refusal(spec(pod={"serviceAccountName": "x"}), given, "team-a")
     assert told.endswith("the administrator lists what is in pod.allow.serviceAccounts")
+
+
+def test_a_namespaces_empty_list_allows_nothing_and_is_named() -> None:
+    given = config(pod={"allow": {"labels": ["team"]}}, namespaces=[{"match": "team-*", "allow": {"labels": []}}])
+    told = refusal(spec(pod={"labels": {"team": "x"}}), given, "team-a")
+    assert told.endswith("the administrator lists what is in namespaces[team-*].allow.labels")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "allowed"),
+    [
+        pytest.param({"example.com/queue": "team-x"}, True, id="what is meant"),
+        pytest.param({"iam.example.com/role": "admin/queue=team-x"}, False, id="a value that looks like it"),
+        pytest.param({"example.com/queue": "other=team-x"}, False, id="a value with the sign in it"),
+    ],
+)
+def test_a_pattern_of_names_is_not_met_by_what_a_value_says(annotation: dict[str, str], allowed: bool) -> None:
+    given = config(pod={"allow": {"annotations": ["*/queue=team-*"]}})
+    assert (refusal(spec(pod={"annotations": annotation}), given, "team-a") == "") is allowed
 
 
 def test_a_pod_always_has_the_marks_of_the_operator_over_those_of_the_user() -> None:
