@@ -82,5 +82,8 @@ Duration = Annotated[
     ),
 ]
 
-_REF_NAME = r"self.matches('^[^-\\s~^:?*\\[\\\\@{}][^\\s~^:?*\\[\\\\@{}]*$') && !self.contains('..')"
+_REF_NAME = (
+    r"self.matches('^[^-\\s~^:?*\\[\\\\{}][^\\s~^:?*\\[\\\\{}]*$') && self != '@'"
+    " && !self.contains('..') && !self.endsWith('/')"
+)
 GitRefName = Annotated[str, text(255, (_REF_NAME, "must be a name that git accepts"))]
