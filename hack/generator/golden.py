@@ -33,6 +33,12 @@ EVERYTHING = {
     "sbomScanner": "registry.example.com/sbom-scanner:1",
     "frontends": {"allowed": ["docker/dockerfile"]},
     "certificateAuthorities": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+    "proxy": {
+        "http": "http://proxy.example.com:3128",
+        "https": "http://proxy.example.com:3128",
+        "noProxy": [".svc", "10.0.0.0/8"],
+        "secretRef": {"name": "egress-proxy"},
+    },
     "pod": {
         "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
         "imagePullSecrets": ["builder-pull"],

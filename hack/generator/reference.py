@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -166,6 +166,8 @@ def _word(annotation: Any) -> str:
     if get_origin(annotation) in (Union, UnionType):
         (given,) = (option for option in get_args(annotation) if option is not type(None))
         return _word(given)
+    if get_origin(annotation) is Annotated:
+        return _word(get_args(annotation)[0])
     if get_origin(annotation) is tuple:
         return f"list of {_word(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from imagebuild.api.model import Model, Quantity
 from imagebuild.api.pod import Resources
+from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
 
 
@@ -143,6 +144,8 @@ class NamespacePolicy(ConfigModel):
     """Where the ImageBuild says nothing else, over those for all namespaces."""
     maxima: Maxima = Maxima()
     """Instead of those for all namespaces, name by name."""
+    proxy: ProxyConfig | None = None
+    """Instead of the one for all namespaces; {} is none."""
 
 
 class OperatorConfig(ConfigModel):
@@ -160,6 +163,8 @@ class OperatorConfig(ConfigModel):
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    proxy: ProxyConfig = ProxyConfig()
+    """An HTTP proxy that build pods go through: for git, archives, registries and their token servers."""
     sbom_scanner: str | None = None
     """The image that makes the document for output.sbom, such as docker/buildkit-syft-scanner:stable-1. Any that keeps
     BuildKit's protocol for it. Default: none, and output.sbom is refused."""

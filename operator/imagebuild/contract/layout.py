@@ -10,6 +10,8 @@ __all__ = [
     "EXIT_FAILED",
     "PLAN_FILE",
     "POD_INFO_DIR",
+    "PROXY_PORT",
+    "PROXY_SECRET_DIR",
     "REGISTRY_SECRETS_DIR",
     "RUNNER_COMMAND",
     "S3_CREDENTIALS_DIR",
@@ -41,6 +43,11 @@ REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
 BUILD_SECRETS_DIR = "/run/imagebuild/secrets"
 """One directory per Secret of spec.secrets and spec.ssh, with the named keys as files."""
+PROXY_SECRET_DIR = "/run/imagebuild/proxy"
+"""Of the Secret with the proxy's user name and password; empty as long as the Secret does not exist."""
+PROXY_PORT = 3128
+"""Where the runner passes requests on to the egress proxy, on the pod's loopback. The same in each build, because steps
+that declare ARG HTTP_PROXY would not be found in the cache otherwise."""
 
 CACHE_DIR = "/run/imagebuild/cache"
 """One directory per claim that holds a cache, named by its place in the list; writable."""

@@ -30,6 +30,7 @@ __all__ = [
     "Output",
     "Plan",
     "PlanTooLargeError",
+    "Proxy",
     "Registry",
     "RegistrySecret",
     "SecretKey",
@@ -190,6 +191,19 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The proxies behind which the outside is, as host:port each; None: directly."""
+
+    http: str | None = None
+    https: str | None = None
+    direct: tuple[str, ...] = ()
+    """Hosts, suffixes, addresses and networks that are reached without them."""
+    secret: Mount | None = None
+    """User name and password for both."""
+    offer_to_run: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKey:
     """A value of a Secret, mounted as a file that is missing while the Secret or the key does not exist."""
 
@@ -240,6 +254,7 @@ class Plan:
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    proxy: Proxy | None = None
     frontends: tuple[str, ...] = ()
     """Repositories of the frontend images that a Dockerfile may name; none given: any."""
     certificates: str = ""

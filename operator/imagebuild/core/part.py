@@ -32,6 +32,7 @@ class PlanFields(TypedDict, total=False):
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
     secret_keys: tuple[plan.SecretKey, ...]
+    proxy: plan.Proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
 from imagebuild.core.platform import node_selector, platform
+from imagebuild.core.proxy import proxy
 from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
@@ -58,7 +59,7 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + proxy(config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described

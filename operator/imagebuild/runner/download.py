@@ -16,6 +16,7 @@ from typing import IO, Any
 from imagebuild.contract.plan import HttpSource, Mount
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import mounted
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.source import Place, Source
@@ -47,7 +48,8 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
     if source.secret is not None:
         request.add_unredirected_header("Authorization", _authorization(source.secret))
     context = ssl.create_default_context(cafile=place.env.get("SSL_CERT_FILE"))
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Redirects())
+    tls, way = urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler(proxies(place.env))
+    opener = urllib.request.build_opener(tls, way, _Redirects())
     try:
         with opener.open(request, timeout=SILENT_SECONDS) as answer, file.open("wb") as kept:
             return save(answer, kept, place.check)

@@ -16,6 +16,7 @@ from imagebuild.runner import buildsecrets, cloud, credentials, epoch, process, 
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
+from imagebuild.runner.egress import Egress, egress
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import inside
@@ -28,8 +29,18 @@ _OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/
 
 def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     """Raises Problem for what ends the build before BuildKit is asked."""
+    with egress(plan.proxy) as way:
+        result = _run(way.offer(plan), work, stop, way)
+        behind = way.cause(result.essentials.reason, result.essentials.message)
+        if behind is None:
+            return result
+        told = dataclasses.replace(result.essentials, reason=behind.reason, message=behind.message)
+        return dataclasses.replace(result, essentials=told)
+
+
+def _run(plan: Plan, work: Path, stop: Stop, way: Egress) -> BuildResult:
     began = time.monotonic()
-    logins, env = _made_ready(plan, work)
+    logins, env = _made_ready(plan, work, way)
     with (
         volumes.hold(plan.cache_volume, stop.check) as state,
         _daemon(plan, work, env, state) as daemon,
@@ -62,7 +73,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     )
 
 
-def _made_ready(plan: Plan, work: Path) -> tuple[credentials.Logins, dict[str, str]]:
+def _made_ready(plan: Plan, work: Path, way: Egress) -> tuple[credentials.Logins, dict[str, str]]:
     """Looks for all that must be there, which takes no time, before anything is started."""
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
@@ -71,7 +82,7 @@ def _made_ready(plan: Plan, work: Path) -> tuple[credentials.Logins, dict[str, s
     credentials.write(logins, work / "docker")
     volumes.check((*plan.claims, *((plan.cache_volume,) if plan.cache_volume else ())))
     ca = _authorities(plan, work)
-    return logins, process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+    return logins, process.environment(work, **way.environment, **({"SSL_CERT_FILE": ca} if ca else {}))
 
 
 def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> Daemon:
