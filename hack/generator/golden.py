@@ -29,6 +29,7 @@ EVERYTHING = {
         {"host": "docker.io", "mirrors": ["mirror.example.com/docker.io"]},
         {"host": "registry.example.com:5000", "http": True},
         {"host": "lab.example.com", "insecure": True},
+        {"host": "vault.example.com", "clientCertificate": {"name": "registry-client"}},
     ],
     "sbomScanner": "registry.example.com/sbom-scanner:1",
     "frontends": {"allowed": ["docker/dockerfile"]},

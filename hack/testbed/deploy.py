@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import egress, faults
+from testbed import egress, faults, mutualtls
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -42,8 +42,12 @@ def operator_config(place: Place) -> dict[str, object]:
             {"match": "*-proxied", "proxy": _behind(egress.ADDRESS)},
             {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
         ],
-        "registries": [*docker_hub, *({"host": host, "http": True} for host in plain)],
-        "certificateAuthorities": place.authorities,
+        "registries": [
+            *docker_hub,
+            *({"host": host, "http": True} for host in plain),
+            {"host": mutualtls.HOST, "clientCertificate": {"name": mutualtls.SECRET}},
+        ],
+        "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile"]},
         "pod": {"allow": ALLOWED},

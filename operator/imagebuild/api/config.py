@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from imagebuild.api.model import Model, Quantity
+from imagebuild.api.model import Model, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
@@ -42,6 +42,9 @@ class RegistryConfig(ConfigModel):
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: host[:port][/path]."""
+    client_certificate: SecretReference | None = None
+    """A Secret of type kubernetes.io/tls that each namespace has whose builds use this registry. A build that pushes
+    there waits for it; one that never asks the registry does without."""
 
 
 class Limits(ConfigModel):
@@ -162,7 +165,8 @@ class OperatorConfig(ConfigModel):
     registries: tuple[RegistryConfig, ...] = ()
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
-    """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    """PEM. Build pods trust these beside the public ones, for registries and their token servers, git servers and
+    archives."""
     proxy: ProxyConfig = ProxyConfig()
     """An HTTP proxy that build pods go through: for git, archives, registries and their token servers."""
     sbom_scanner: str | None = None

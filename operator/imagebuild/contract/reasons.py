@@ -53,6 +53,7 @@ class Reason(StrEnum):
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
+    CLIENT_CERTIFICATE_REFUSED = "ClientCertificateRefused"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
     PROXY_REFUSED = "ProxyRefused"
     SECRET_INVALID = "SecretInvalid"
@@ -199,6 +200,12 @@ TABLE: dict[Reason, Row] = {
         Fault.CONFIGURATION,
         "The certificate of a registry or of the source's server is not trusted.",
         "Add its certificate authority to the operator's configuration (certificateAuthorities).",
+    ),
+    Reason.CLIENT_CERTIFICATE_REFUSED: Row(
+        Fault.CONFIGURATION,
+        "The registry wants a client certificate, and takes none that the build has.",
+        "Have the administrator name a Secret for this registry in the operator's configuration "
+        "(registries[].clientCertificate), or put one into it that the registry knows; then ask for a rebuild.",
     ),
     Reason.SOURCE_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,

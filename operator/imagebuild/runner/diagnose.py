@@ -79,6 +79,8 @@ _TABLE = (
             r"^digest mismatch",
         ),
     ),
+    # "remote": it is the server that refuses
+    (Reason.CLIENT_CERTIFICATE_REFUSED, (r"remote error: tls: (.*\bcertificate|access denied)",)),
     (Reason.TLS_FAILED, (r"x509:", r"tls: ", r"server gave HTTP response to HTTPS client")),
     (Reason.REVISION_NOT_FOUND, (r"repository does not contain ref",)),
     (

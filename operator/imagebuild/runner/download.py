@@ -57,7 +57,7 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
         reason = Reason.SOURCE_UNAUTHORIZED if error.code in _UNAUTHORIZED else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
         reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: {cause}") from error
 

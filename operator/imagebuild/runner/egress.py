@@ -67,7 +67,7 @@ class Egress:
 
 @contextlib.contextmanager
 def egress(wanted: Proxy | None) -> Iterator[Egress]:
-    """Raises Problem, also instead of one for which the proxy is to blame."""
+    """Raises Problem for a Secret that is missing or does not fit."""
     if wanted is None:
         yield Egress()
         return
@@ -83,14 +83,7 @@ def egress(wanted: Proxy | None) -> Iterator[Egress]:
     )
     with Forwarder(route, layout.PROXY_PORT) as proxy:
         say(f"requests go through {' and '.join(dict.fromkeys(filter(None, (wanted.http, wanted.https))))}")
-        way = Egress(_environment(wanted, proxy.url), wanted.offer_to_run, proxy)
-        try:
-            yield way
-        except Problem as problem:
-            behind = way.cause(problem.reason, problem.message)
-            if behind is None:
-                raise
-            raise behind from problem
+        yield Egress(_environment(wanted, proxy.url), wanted.offer_to_run, proxy)
 
 
 def proxies(environment: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
+from imagebuild.runner.clientcerts import files
 from imagebuild.runner.credentials import Logins, login
 from imagebuild.runner.reference import DOCKER_HUB, split
 
@@ -158,6 +159,8 @@ class Registries:
         context = ssl.create_default_context(cafile=self.ca_file)
         if setting.insecure:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if setting.client_certificate is not None:
+            context.load_cert_chain(*files(setting.client_certificate))
         return (urllib.request.HTTPSHandler(context=context),)
 
 
