@@ -137,5 +137,11 @@ def test_what_says_how_to_build_is_sent_though_it_is_left_out(tree: Path) -> Non
     assert found == {"d", "d/Dockerfile", ".dockerignore"}
 
 
+def test_patterns_are_of_the_context_and_all_outside_of_it_is_sent(tree: Path) -> None:
+    found = {entry.path for entry in Tree(tree, parse(b"*\n!e\ne/f", ".dockerignore"), context="d").entries()}
+    assert found >= {"a", "b", "e/a", "e/d/a", "f/empty", "da/b"}
+    assert {path for path in found if path.startswith("d/")} == {"d/e", "d/e/a"}
+
+
 def test_without_a_file_all_is_sent(tree: Path) -> None:
     assert {entry.path for entry in Tree(tree, Ignore()).entries()} >= {name.rstrip("/") for name in FILES}

@@ -87,6 +87,17 @@ def test_what_docker_ignores_is_not_sent_and_its_own_files_are(push: Push) -> No
     assert push.progress[-1].total == len("FROM scratch\n") + len("*\n")
 
 
+def test_the_build_context_below_has_its_own_dockerignore(push: Push) -> None:
+    push.write(".dockerignore", b"*\n")
+    push.write("api/Dockerfile.dockerignore", b"secret\nDockerfile\n")
+    push.write("api/Dockerfile", b"FROM scratch\n")
+    push.write("api/secret", noise(1 << 20))
+    push.write("secret", b"12345")
+    push(context="./api/")
+    sizes = [len("FROM scratch\n")] * 2 + [len("*\n"), len("secret\nDockerfile\n"), 5]
+    assert push.progress[-1].total == sum(sizes)
+
+
 @pytest.mark.parametrize(
     ("fault", "waits"),
     [
