@@ -107,11 +107,10 @@ def _entries(directory: Path, context: str, dockerfile: str, warn: Callable[[str
         ignore = Ignore() if file is None else parse(file.read_bytes(), file.name)
     except OSError as error:
         raise UploadError(f"{file} cannot be read ({error.strerror}): make it readable, or remove it") from error
-    always = {
-        os.path.normpath(Path(context, name)) for name in (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
-    }
-    below = os.path.normpath(context) if context else ""
-    tree = Tree(directory, ignore, frozenset(always), warn, "" if below == "." else below)
+    names = (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
+    always = frozenset(os.path.normpath(Path(context, name)) for name in names)
+    below = os.path.normpath(context or ".")
+    tree = Tree(directory, ignore, always, warn, "" if below == "." else below)
     entries = list(tree.entries())
     if file is None:
         _warn_of_size(entries, warn)
