@@ -202,6 +202,9 @@ def test_another_content_than_the_digest_names_is_refused(pod: Pod, store: Store
             b"x", {"org.opencontainers.image.title": "../out"}, Reason.ARCHIVE_INVALID, id="a title that leads out"
         ),
         pytest.param(archive(member("../.wh.seen.jsonl")), {}, Reason.ARCHIVE_INVALID, id="a mark that leads out"),
+        pytest.param(archive(member(".wh...")), {}, Reason.ARCHIVE_INVALID, id="a mark of what is above"),
+        pytest.param(archive(member(".wh..")), {}, Reason.ARCHIVE_INVALID, id="a mark of its own directory"),
+        pytest.param(archive(member(".wh.")), {}, Reason.ARCHIVE_INVALID, id="a mark of nothing"),
         pytest.param(gzip.compress(b"text"), {}, Reason.ARCHIVE_INVALID, id="no archive"),
     ],
 )
@@ -212,6 +215,7 @@ def test_a_hostile_layer_is_refused(
     found, log, _ = pod.run(plan(host))
     assert found.essentials.reason is reason, log
     assert not list(pod.directory.rglob("out"))
+    assert (pod.work / "report").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -49,13 +49,22 @@ def fetch_artifact(source: OciSource, place: Place, registries: Registries) -> S
         reason = _ANSWERS.get(error.code, Reason.REGISTRY_UNAVAILABLE)
         raise Problem(reason, f"{source.image}: the registry answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
-        reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.REGISTRY_UNAVAILABLE
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = _of_tls(cause) if isinstance(cause, ssl.SSLError) else Reason.REGISTRY_UNAVAILABLE
         raise Problem(reason, f"{source.image}: {cause}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Problem(Reason.ARCHIVE_INVALID, f"{source.image}: the manifest cannot be read ({error})") from error
     say(f"{source.image}: {digest}")
     return Source(directory=place.directory, branch="default", base="default", content=digest)
+
+
+def _of_tls(error: ssl.SSLError) -> Reason:
+    """An alert is what the server says: it refuses us, and not we it. It may also just hang up."""
+    if isinstance(error, ssl.SSLEOFError):
+        return Reason.REGISTRY_UNAVAILABLE
+    said = error.reason or ""
+    refused = "ALERT" in said and any(word in said for word in ("CERT", "CA", "ACCESS_DENIED"))
+    return Reason.CLIENT_CERTIFICATE_REFUSED if refused else Reason.TLS_FAILED
 
 
 class _Artifact:

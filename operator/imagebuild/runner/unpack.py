@@ -18,6 +18,8 @@ __all__ = ["unpack"]
 _BROKEN = (tarfile.TarError, EOFError, KeyError, ValueError, zlib.error)
 _REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"
 """How a layer of an image says that a file of the layers below is gone, and that a directory begins anew."""
+_NO_NAMES = {"", ".", ".."}
+"""Of the directory itself, and of the one above it."""
 
 
 def unpack(
@@ -59,9 +61,10 @@ def _removes(member: tarfile.TarInfo, directory: Path) -> bool:
     if not name.name.startswith(_REMOVED):
         return False
     parent = (directory / name.parent.relative_to("/") if name.is_absolute() else directory / name.parent).resolve()
-    if not parent.is_relative_to(directory.resolve()):
-        raise tarfile.OutsideDestinationError(member, str(parent))
-    gone = parent.iterdir() if name.name == _EMPTIED and parent.is_dir() else [parent / name.name[len(_REMOVED) :]]
+    removed = name.name.removeprefix(_REMOVED)
+    if not parent.is_relative_to(directory.resolve()) or removed in _NO_NAMES:
+        raise tarfile.OutsideDestinationError(member, str(parent / removed))
+    gone = parent.iterdir() if name.name == _EMPTIED and parent.is_dir() else [parent / removed]
     for path in gone:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
