@@ -45,7 +45,7 @@ def _of_directory(root: Path, given: Mapping[str, Any], below: Mapping[str, Any]
     wanted = spec.spec(flags, below)
     _check({**wanted, "source": {"oci": {}}})
     to = directory.repository(wanted["output"].get("images") or [], given["source_repository"])
-    sent = send(root, to, str(Path(path) / found.path) if found.path else None)
+    sent = send(root, to, path, found.path)
     return {**wanted, "source": {**wanted.get("source", {}), **sent}}
 
 
