@@ -42,7 +42,8 @@ LIMIT = 128 * 1024
 
 
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
-"""Of manifests that are pushed with `ifExists: Reuse`: what they were built from. The next such build looks for it.
+"""Of manifests that are pushed with `ifExists: Reuse` or `Fail`: what they were built from. The next build with Reuse
+looks for it, and the next attempt of a run with Fail.
 
 Of no others: it would give an image a new digest at every commit, also where nothing of what it is made from changed.
 """
