@@ -98,7 +98,8 @@ class Output(Model):
     )
 
     images: Annotated[tuple[ImageRef, ...] | None, Field(min_length=1, max_length=16)] = None
-    """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be) and {run}."""
+    """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be, and with a
+    hash where it is longer than 63 characters) and {run}."""
     discard: bool | None = None
     """Build and keep nothing."""
     if_exists: IfExists | None = None
