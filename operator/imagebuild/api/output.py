@@ -135,4 +135,5 @@ class Output(Model):
     """What is in the image, as an attestation beside it. The administrator chooses the scanner (sbomScanner)."""
     source_date_epoch: Epoch | None = None
     """The time of all that the image holds, instead of when it was made: Commit, the time of the commit that is built,
-    or seconds since 1970. Steps have it as SOURCE_DATE_EPOCH. What is built the same then has the same digest."""
+    or seconds since 1970. Steps have it after ARG SOURCE_DATE_EPOCH. What is built the same then has the same digest.
+    Each time has a branch cache of its own."""

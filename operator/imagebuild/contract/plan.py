@@ -144,6 +144,8 @@ class Output:
     """Of BuildKit's image exporter: key=value each, with any characters."""
     commit_time: bool = False
     """SOURCE_DATE_EPOCH is the time of the commit that is built."""
+    time: str | None = None
+    """What SOURCE_DATE_EPOCH is otherwise, where it is set."""
     if_exists: IfExists = IfExists.OVERWRITE
     retried: bool = False
     """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
+from imagebuild.runner import epoch
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
@@ -86,7 +87,7 @@ class Preparation(threading.Thread):
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        output, cache, given = self._plan.output, self._plan.cache, self._plan.cache_imports
+        output, cache, given = self._plan.output, epoch.cache(self._plan, self.source), self._plan.cache_imports
         self.cache = CacheRefs(others=given.others)
         if output.if_exists is IfExists.OVERWRITE and cache is None and not given.refs:
             return
