@@ -58,6 +58,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
             "isolation": found.isolation or config.isolation,
             "maxima": maxima,
             "pod": pod,
+            "proxy": found.proxy or config.proxy,
             "timeouts": times.model_copy(update=_bounded(times, maxima.timeouts)),
         }
     )

@@ -17,6 +17,7 @@ from typing import IO, Any
 from imagebuild.contract.plan import HttpSource, Mount
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import mounted
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.source import Place, Source
@@ -48,7 +49,8 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
     if source.secret is not None:
         request.add_unredirected_header("Authorization", _authorization(source.secret))
     context = ssl.create_default_context(cafile=place.env.get("SSL_CERT_FILE"))
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Redirects())
+    tls, way = urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler(proxies(place.env))
+    opener = urllib.request.build_opener(tls, way, _Redirects())
     try:
         with opener.open(request, timeout=SILENT_SECONDS) as answer, file.open("wb") as kept:
             return save(answer, kept, place.check)
@@ -56,7 +58,7 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
         reason = Reason.SOURCE_UNAUTHORIZED if error.code in _UNAUTHORIZED else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
         reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: {cause}") from error
 
