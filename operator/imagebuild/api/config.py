@@ -80,10 +80,16 @@ class Allow(ConfigModel):
 
 
 class TimeLimits(ConfigModel):
+    """As in timeouts, for the same waits."""
+
     queue: TimeSpan | None = None
+    """For its turn."""
     start: TimeSpan | None = None
+    """For what is missing."""
     build: TimeSpan | None = None
+    """From the pod's start on its node."""
     silence: TimeSpan | None = None
+    """Without a word or any progress."""
 
 
 class Maxima(ConfigModel):
@@ -92,6 +98,7 @@ class Maxima(ConfigModel):
     resources: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
     """Of requests and limits: cpu, memory, ephemeral-storage. It is also the limit where there would be none."""
     timeouts: TimeLimits = TimeLimits()
+    """Of those in spec.timeouts. A limit that the ImageBuild does not give is lowered to it."""
 
 
 class Defaults(ConfigModel):

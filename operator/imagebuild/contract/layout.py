@@ -16,6 +16,7 @@ __all__ = [
     "REGISTRY_SECRETS_DIR",
     "RUNNER_COMMAND",
     "S3_CREDENTIALS_DIR",
+    "SOURCE_ARTIFACT",
     "SOURCE_DIR",
     "SOURCE_SECRETS_DIR",
     "STOP_FILE",
@@ -77,3 +78,6 @@ these are all others but root. One range from 1001 up would leave images without
 
 EXIT_FAILED = 1
 """What the runner exits with whenever the build did not succeed; the reason is in the result, never in the code."""
+
+SOURCE_ARTIFACT = "application/vnd.imagebuild.source.v1"
+"""The artifactType of a directory that the command has pushed: its links are its own, wherever they lead."""

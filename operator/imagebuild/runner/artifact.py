@@ -15,6 +15,7 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
+from imagebuild.contract.layout import SOURCE_ARTIFACT
 from imagebuild.contract.plan import OciSource
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.download import save
@@ -81,10 +82,10 @@ class _Artifact:
         document = json.loads(content)
         if "manifests" in document:
             document = json.loads(self._manifest(self._for_this_machine(document["manifests"])))
-        image = "image" in document["config"]["mediaType"]
+        image, ours = "image" in document["config"]["mediaType"], document.get("artifactType") == SOURCE_ARTIFACT
         for layer in document["layers"]:
             if layer["mediaType"] != _NOTHING:
-                self._add(layer, image=image)
+                self._add(layer, image=image, links=ours)
         return digest
 
     def _manifest(self, reference: str) -> bytes:
@@ -105,7 +106,7 @@ class _Artifact:
         digest: str = (fitting or real)[0][1]
         return digest
 
-    def _add(self, layer: dict[str, Any], *, image: bool) -> None:
+    def _add(self, layer: dict[str, Any], *, image: bool, links: bool) -> None:
         blob = self._place.scratch / "layer"
         with blob.open("wb") as file:
             found = self._registries.get(
@@ -116,7 +117,7 @@ class _Artifact:
         if _TITLE in notes and notes.get(_UNPACK) != "true":
             self._place_file(blob, notes[_TITLE])
         else:
-            unpack(blob, self._place.directory, self._place.check, layer=image)
+            unpack(blob, self._place.directory, self._place.check, layer=image, links=links)
             blob.unlink()
 
     def _place_file(self, blob: Path, title: str) -> None:
