@@ -173,7 +173,7 @@ class OperatorConfig(ConfigModel):
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and their token servers, git servers and
-    archives."""
+    archives. RUN steps may mount all of them as the secret imagebuild-ca."""
     proxy: ProxyConfig = ProxyConfig()
     """An HTTP proxy that build pods go through: for git, archives, registries and their token servers."""
     sbom_scanner: str | None = None

@@ -36,7 +36,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
 
         env = process.environment(work, **way.environment, **({"SSL_CERT_FILE": str(bundle)} if bundle else {}))
         try:
-            result = _run(way.offer(ready.plan), work, stop, env)
+            result = _run(authorities.offer(way.offer(ready.plan), bundle), work, stop, env)
         except Problem as problem:
             if (cause := behind(problem.reason, problem.message)) is not None:
                 raise cause from problem
