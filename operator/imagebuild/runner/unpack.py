@@ -6,10 +6,13 @@ import errno
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from imagebuild.contract.reasons import Reason
+from imagebuild.runner import zstd
 from imagebuild.runner.problem import Problem
 
 __all__ = ["unpack"]
@@ -22,8 +25,7 @@ _REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"
 def unpack(archive: Path, directory: Path, check: Callable[[], None], *, layer: bool = False) -> None:
     """Raises Problem for what is no archive, or a hostile one. `layer`: of an image, on top of what is there."""
     try:
-        # as a stream: an archive is read once, and `r|*` finds out how it is compressed
-        with tarfile.open(archive, "r|*") as tar:
+        with _opened(archive) as tar:
             for member in tar:
                 check()
                 if not (layer and _removes(member, directory)):
@@ -34,6 +36,20 @@ def unpack(archive: Path, directory: Path, check: Callable[[], None], *, layer: 
         if error.errno == errno.ENOSPC:
             raise Problem(Reason.DISK_FULL, "the disk is full with what the archive holds") from error
         raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error.strerror or error}") from error
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    """As a stream: an archive is read once, and `r|*` finds out how it is compressed, but for zstd."""
+    with archive.open("rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        if not zstd.is_zstd(head):
+            with tarfile.open(fileobj=file, mode="r|*") as tar:
+                yield tar
+            return
+        with zstd.Reader(file) as reader, tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar:
+            yield tar
 
 
 def _removes(member: tarfile.TarInfo, directory: Path) -> bool:
