@@ -32,6 +32,8 @@ class PlanFields(TypedDict, total=False):
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
     secret_keys: tuple[plan.SecretKey, ...]
+    proxy: plan.Proxy
+    registries: tuple[plan.Registry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

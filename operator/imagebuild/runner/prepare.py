@@ -14,6 +14,7 @@ from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
@@ -114,7 +115,8 @@ class Preparation(threading.Thread):
         from imagebuild.runner import registry  # noqa: PLC0415
 
         settings = {entry.host: entry for entry in self._plan.registries}
-        return registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
+        ca = self._env.get("SSL_CERT_FILE")
+        return registry.Registries(settings, self._logins, ca, proxies=proxies(self._env))
 
     def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
         branch, base = self.source.branch, wanted.base or self.source.base
