@@ -217,8 +217,6 @@ def _word(annotation: Any) -> str:
     if get_origin(annotation) in (Union, UnionType):
         (given,) = (option for option in get_args(annotation) if option is not type(None))
         return _word(given)
-    if get_origin(annotation) is Annotated:
-        return _word(get_args(annotation)[0])
     if get_origin(annotation) is tuple:
         return f"list of {_word(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:
