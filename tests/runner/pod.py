@@ -102,7 +102,11 @@ PUSHED: list[dict[str, Any]] = [
     vertex(EXPORT, "exporting to image", **DONE),
     {
         "statuses": [
-            {"id": f"pushing manifest for r.io/a:1@{DIGEST}", "vertex": EXPORT, "completed": "2026-01-01T00:00:01Z"}
+            {
+                "id": f"pushing manifest for 127.0.0.1:1/a:1@{DIGEST}",
+                "vertex": EXPORT,
+                "completed": "2026-01-01T00:00:01Z",
+            }
         ]
     },
 ]

@@ -16,7 +16,7 @@ from imagebuild.runner.epoch import cache
 from imagebuild.runner.source import Source
 from runner.pod import Pod
 
-OUTPUT = Output(images=("r.io/a:1",), commit_time=True)
+OUTPUT = Output(images=("127.0.0.1:1/a:1",), commit_time=True)
 
 
 def test_the_time_of_the_commit_is_an_argument(pod: Pod, git_server: str, git_repository: Path) -> None:

@@ -16,7 +16,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 
-__all__ = ["Logins", "login", "merge", "write"]
+__all__ = ["Logins", "by_token", "login", "merge", "write"]
 
 Entry = Mapping[str, str]
 Place = tuple[str, str]
@@ -50,11 +50,20 @@ def write(logins: Logins, directory: Path) -> None:
 
 def login(logins: Logins, host: str) -> str | None:
     """`user:password` for a registry host, or None."""
-    wanted = _place(host)[0]
-    entry = next((entry for registry, entry in logins.items() if _place(registry)[0] == wanted), {})
+    entry = _entry(logins, host)
     if entry.get("auth"):
         return base64.b64decode(entry["auth"]).decode()
     return f"{entry['username']}:{entry.get('password', '')}" if entry.get("username") else None
+
+
+def by_token(logins: Logins, host: str) -> bool:
+    """The login for a registry host is a token that has to be traded for another one."""
+    return bool({"identitytoken", "registrytoken"} & _entry(logins, host).keys())
+
+
+def _entry(logins: Logins, host: str) -> Entry:
+    wanted = _place(host)[0]
+    return next((entry for registry, entry in logins.items() if _place(registry)[0] == wanted), {})
 
 
 def _chosen(host: str, found: Mapping[Place, Entry], pushed: list[str]) -> Entry:

@@ -19,6 +19,8 @@ from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.pushcheck import PushCheck
+from imagebuild.runner.reference import repository
 from imagebuild.runner.source import Source
 
 if TYPE_CHECKING:
@@ -66,10 +68,13 @@ class Preparation(threading.Thread):
 
     def run(self) -> None:
         began = time.monotonic()
+        push = PushCheck(self._repositories(), self._registries)
         try:
             self._fetch()
             self.images = images(self._plan, self.source.commit, self.source.branch)
             self._ask_the_registry()
+            if self.there is None:
+                push.wait()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error
         self.seconds = time.monotonic() - began
@@ -92,17 +97,27 @@ class Preparation(threading.Thread):
         self.cache = CacheRefs(others=given.others)
         if output.if_exists is IfExists.OVERWRITE and cache is None and not given.refs:
             return
-        # half of what the runner takes to import, and not needed before the daemon is on its way
-        from imagebuild.runner import existing, registry  # noqa: PLC0415
+        from imagebuild.runner import existing  # noqa: PLC0415 as below
 
-        settings = {entry.host: entry for entry in self._plan.registries}
-        ca = self._env.get("SSL_CERT_FILE")
-        registries = registry.Registries(settings, self._logins, ca, proxies=proxies(self._env))
+        registries = self._registries()
         self.there = existing.look(output, self.images, self.made_from, registries)
         if self.there is None:
             asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]
             branch = self._look_for_cache(cache, registries) if cache is not None else CacheRefs()
             self.cache = beside(branch, given, [answer().found for answer in asked])
+
+    def _repositories(self) -> list[tuple[str, str]]:
+        """Where images are pushed, by hosts and names; whatever is left open in a name is not asked for."""
+        found = dict.fromkeys(repository(image) for image in self._plan.output.images)
+        return [each for each in found if "{" not in each[1]]
+
+    def _registries(self) -> Registries:
+        # half of what the runner takes to import, and not needed before the daemon is on its way
+        from imagebuild.runner import registry  # noqa: PLC0415
+
+        settings = {entry.host: entry for entry in self._plan.registries}
+        ca = self._env.get("SSL_CERT_FILE")
+        return registry.Registries(settings, self._logins, ca, proxies=proxies(self._env))
 
     def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
         branch, base = self.source.branch, wanted.base or self.source.base
