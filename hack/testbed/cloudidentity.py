@@ -7,15 +7,19 @@ answers for them at its metadata server. The names of registries lead here by ho
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcluster.work import run
+from localcluster import certificates
 from testbed import clouds
 from testbed.kubectl import Document, Kubectl, until
+from testbed.server import ready, scripted
 
 NAME = "clouds"
+_SERVICE = "cloud"
+"""By the ports that clouds use."""
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _TOKEN = "/var/run/secrets/cloud"
 _AUDIENCES = {
@@ -31,8 +35,8 @@ def clouds_for(kubectl: Kubectl, scratch: Path) -> Iterator[None]:
     AWS, and one that has none."""
     kubectl.apply(*_manifests(kubectl, _certificate(kubectl, scratch)))
     kubectl.apply(*map(_account, _environments(kubectl.namespace)))
-    kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=120s", timeout=130)
-    address = kubectl.get("service", NAME)["spec"]["clusterIP"]
+    ready(kubectl, NAME)
+    address = kubectl.get("service", _SERVICE)["spec"]["clusterIP"]
     cluster, policy = kubectl.within(""), _policy(kubectl.namespace, address)
     cluster.apply(*policy)
     try:
@@ -44,9 +48,13 @@ def clouds_for(kubectl: Kubectl, scratch: Path) -> Iterator[None]:
 
 
 def _in_force(kubectl: Kubectl) -> bool:
-    probe = _pod("probe", {"serviceAccountName": "cloud-none", "volumes": [{"name": "empty", "emptyDir": {}}]})
-    probe["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "imagebuild-operator"}
-    probe["spec"]["containers"] = [{"name": "build", "image": "probe", "env": [], "volumeMounts": []}]
+    container: Document = {"name": "build", "image": "probe"}
+    probe: Document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe"},
+        "spec": {"serviceAccountName": "cloud-none", "containers": [container]},
+    }
     made = json.loads(kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(probe)))
     return "hostAliases" in made["spec"]
 
@@ -55,22 +63,12 @@ def _account(name: str) -> Document:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
 
 
-def _pod(name: str, spec: Document) -> Document:
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-
-
 def _certificate(kubectl: Kubectl, scratch: Path) -> Document:
     """For the names of the registries, from the authority that build pods trust: its key is beside its certificate."""
     authority = Path(kubectl.place.registry_ca)
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    names = ",".join(f"DNS:{host}" for host in (clouds.ECR, clouds.GAR, clouds.ACR))
-    (scratch / "extensions").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
-    run("openssl", "req", *key, "-subj", "/CN=clouds", "-keyout", "tls.key", "-out", "tls.csr", cwd=scratch)
-    run(
-        *("openssl", "x509", "-req", "-in", "tls.csr", "-days", "30", "-extfile", "extensions", "-out", "tls.crt"),
-        *("-CA", authority, "-CAkey", authority.with_name("ca.key"), "-set_serial", "4711"),
-        cwd=scratch,
-    )
+    for name in ("crt", "key"):
+        shutil.copy2(authority.with_name(f"ca.{name}"), scratch)
+    certificates.signed(scratch, "tls", NAME, certificates.serves(clouds.ECR, clouds.GAR, clouds.ACR))
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -80,48 +78,28 @@ def _certificate(kubectl: Kubectl, scratch: Path) -> Document:
 
 
 def _manifests(kubectl: Kubectl, certificate: Document) -> list[Document]:
-    labels = {"app": NAME}
-    container = {
-        "name": NAME,
-        "image": kubectl.place.builder_image,
-        "command": ["python3", "/program/clouds.py", kubectl.place.registry, "/certificates"],
-        "readinessProbe": {"tcpSocket": {"port": clouds.TLS}, "periodSeconds": 1},
-        "volumeMounts": [
-            {"name": "program", "mountPath": "/program", "readOnly": True},
-            {"name": "certificates", "mountPath": "/certificates", "readOnly": True},
-        ],
-    }
-    volumes = [
-        {"name": "program", "configMap": {"name": NAME}},
-        {"name": "certificates", "secret": {"secretName": NAME, "defaultMode": 0o444}},
-    ]
-    spec = {"automountServiceAccountToken": False, "containers": [container], "volumes": volumes}
+    place, script = kubectl.place, Path(clouds.__file__)
+    secret: Document = {"secret": {"secretName": NAME, "defaultMode": 0o444}}
+    words = (place.registry, "/certificates")
     ports = [
         {"name": "tokens", "port": 80, "targetPort": clouds.HTTP},
         {"name": "registries", "port": 443, "targetPort": clouds.TLS},
     ]
-    pod = _pod(NAME, {**spec, "terminationGracePeriodSeconds": 1})
     return [
         certificate,
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": NAME},
-            "data": {"clouds.py": Path(clouds.__file__).read_text()},
-        },
-        {**pod, "metadata": {"name": NAME, "labels": labels}},
+        *scripted(NAME, place.builder_image, clouds.TLS, script, *words, certificates=secret),
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": NAME},
-            "spec": {"selector": labels, "ports": ports},
+            "metadata": {"name": _SERVICE},
+            "spec": {"selector": {"app": NAME}, "ports": ports},
         },
     ]
 
 
 def _environments(namespace: str) -> dict[str, dict[str, str]]:
     """By service account: the variables that its pods have in its cloud. What points to endpoints is ours."""
-    here = f"http://{NAME}.{namespace}"
+    here = f"http://{_SERVICE}.{namespace}"
     aws = {
         "AWS_ROLE_ARN": clouds.ROLE,
         "AWS_WEB_IDENTITY_TOKEN_FILE": f"{_TOKEN}/token",

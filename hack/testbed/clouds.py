@@ -2,7 +2,7 @@
 
 Plain HTTP: Amazon's STS and ECR, Google's metadata server, Microsoft's authority. TLS: a registry of each, by the name
 that it has there, in front of an open one. Tokens of service accounts are looked into but not verified: that is the
-API server's part. This file is also what runs in the pod: `python3 clouds.py REGISTRY CERTIFICATES`.
+API server's part. This file is also what runs in the pod: `python3 clouds.py REGISTRY CERTIFICATES PORT`.
 """
 
 from __future__ import annotations
@@ -179,10 +179,10 @@ def _pair(header: str) -> tuple[str, str]:
     return user, password
 
 
-def serve(registry: str, certificates: Path) -> None:
+def serve(registry: str, certificates: Path, port: int) -> None:
     tokens = ThreadingHTTPServer(("", HTTP), Tokens)
     threading.Thread(target=tokens.serve_forever, daemon=True).start()
-    registries = ThreadingHTTPServer(("", TLS), type("Behind", (Registries,), {"upstream": registry}))
+    registries = ThreadingHTTPServer(("", port), type("Behind", (Registries,), {"upstream": registry}))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "tls.crt", certificates / "tls.key")
     registries.socket = context.wrap_socket(registries.socket, server_side=True)
@@ -190,4 +190,4 @@ def serve(registry: str, certificates: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], Path(sys.argv[2]))
+    serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import faults
+from testbed import egress, faults, mutualtls
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -32,17 +32,30 @@ def scanner(place: Place) -> str:
 
 def operator_config(place: Place) -> dict[str, object]:
     """The operator's configuration for this place, with namespaces for each isolation mode. JSON is YAML."""
+    plain = (place.registry, egress.beyond(place.registry), faults.HOST)
     docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
     return {
         "builder": {"image": place.builder_image},
         "isolation": "Rootless",
-        "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
-        "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
-        "certificateAuthorities": place.authorities,
+        "namespaces": [
+            *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
+            {"match": "*-proxied", "proxy": _behind(egress.ADDRESS)},
+            {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
+        ],
+        "registries": [
+            *docker_hub,
+            *({"host": host, "http": True} for host in plain),
+            {"host": mutualtls.HOST, "clientCertificate": {"name": mutualtls.SECRET}},
+        ],
+        "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile"]},
         "pod": {"allow": ALLOWED},
     }
+
+
+def _behind(proxy: str) -> dict[str, object]:
+    return {"http": f"http://{proxy}", "https": f"http://{proxy}", "secretRef": {"name": egress.SECRET}}
 
 
 def overlay(place: Place, directory: Path) -> None:

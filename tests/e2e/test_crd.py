@@ -42,6 +42,7 @@ GOOD = {
     "the shortest": spec(source={"git": GIT}),
     "no source at all": spec(dockerfile={"inline": "FROM scratch"}),
     "a branch with a slash, and a commit": spec(source={"git": {**GIT, "branch": "feature/a-1", "commit": "a" * 40}}),
+    "a tag of one package of many": spec(source={"git": {**GIT, "tag": "@shop/cart@1.2.0"}}),
     "a full ref": spec(source={"git": {**GIT, "ref": "refs/pull/7/head"}}),
     "a git server in the cluster": spec(source={"git": {"url": "http://git.tools:8080/a.git"}}),
     "a password for git, and all of it": spec(
@@ -131,6 +132,11 @@ BAD = {
         spec(source={"git": {**GIT, "branch": "--upload-pack=x"}}),
         "must be a name that git accepts",
     ),
+    "a ref that names nothing": (
+        spec(source={"git": {**GIT, "ref": "refs/heads/"}}),
+        "must be a name that git accepts",
+    ),
+    "a sign that git takes for HEAD": (spec(source={"git": {**GIT, "branch": "@"}}), "must be a name that git accepts"),
     "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
     "a password in the URL": (
         spec(source={"git": {"url": "https://me:secret@git.example.com/a.git"}}),

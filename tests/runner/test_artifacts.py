@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from imagebuild.contract.layout import SOURCE_ARTIFACT
 from imagebuild.contract.plan import Mount, OciSource, Plan, Registry
 from imagebuild.contract.reasons import Reason
 from runner.conftest import serve
@@ -46,8 +48,8 @@ class Store:
         self.content[f"/manifests/{tag}"] = self.content[f"/manifests/{digest(content)}"] = content
         return digest(content)
 
-    def artifact(self, *layers: dict[str, Any], config: str = ARTIFACT, tag: str = "1") -> str:
-        return self.tag(tag, {"config": {"mediaType": config}, "layers": layers})
+    def artifact(self, *layers: dict[str, Any], config: str = ARTIFACT, tag: str = "1", **more: str) -> str:
+        return self.tag(tag, {"config": {"mediaType": config}, "layers": layers, **more})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -131,6 +133,49 @@ def test_the_layers_of_an_image_lie_one_on_the_other(pod: Pod, store: Store, hos
     assert source(pod) == {"Dockerfile": "FROM scratch\n", "stays": "1", "new": "2"}
 
 
+LINKS = [member("absolute", tarfile.SYMTYPE, "/etc"), member("out", tarfile.SYMTYPE, "../../..")]
+
+
+def test_links_of_a_pushed_directory_are_kept_as_in_a_checkout(pod: Pod, store: Store, host: str) -> None:
+    store.artifact(store.blob(archive(*LINKS)), artifactType=SOURCE_ARTIFACT)
+    _, log, code = pod.run(plan(host))
+    assert code == 0, log
+    links = {name: str((pod.work / "source" / name).readlink()) for name in ("absolute", "out")}
+    assert links == {"absolute": "/etc", "out": "../../.."}
+
+
+@pytest.mark.parametrize("name", ["out/file", "absolute/file", "absolute"])
+def test_nothing_is_written_through_a_link_that_leads_out(pod: Pod, store: Store, host: str, name: str) -> None:
+    links = [member("absolute", tarfile.SYMTYPE, str(pod.directory)), member("out", tarfile.SYMTYPE, "../..")]
+    before = set(pod.directory.iterdir())
+    store.artifact(
+        store.blob(archive(*links)), store.blob(archive(member(name, tarfile.REGTYPE))), artifactType=SOURCE_ARTIFACT
+    )
+    found, log, _ = pod.run(plan(host))
+    assert found.essentials.reason is Reason.ARCHIVE_INVALID, log
+    assert {path.name for path in set(pod.directory.iterdir()) - before} <= {"plan.json", "result"}
+
+
+def test_a_hard_link_to_somewhere_else_is_none_of_a_pushed_directory(pod: Pod, store: Store, host: str) -> None:
+    store.artifact(
+        store.blob(archive(member("x", tarfile.LNKTYPE, "../../bin/driven.py"))), artifactType=SOURCE_ARTIFACT
+    )
+    found, log, _ = pod.run(plan(host))
+    assert found.essentials.reason is Reason.ARCHIVE_INVALID, log
+
+
+def test_what_has_no_time_gets_that_of_the_fetch(pod: Pod, store: Store, host: str) -> None:
+    """Else a file of the same size with other content is no change for BuildKit's state on a claim."""
+    old = member("old")
+    old.mtime = 1_000_000
+    store.artifact(store.blob(archive(old, file="content"), FLUX))
+    before = int(time.time())
+    _, log, code = pod.run(plan(host))
+    assert code == 0, log
+    times = {name: (pod.work / "source" / name).stat().st_mtime for name in ("old", "file")}
+    assert (times["old"], times["file"] >= before) == (1_000_000, True)
+
+
 def test_a_digest_is_what_is_built(pod: Pod, store: Store, host: str) -> None:
     wanted = store.artifact(store.blob(archive(file="wanted")))
     store.artifact(store.blob(archive(file="later")))
@@ -157,6 +202,9 @@ def test_another_content_than_the_digest_names_is_refused(pod: Pod, store: Store
             b"x", {"org.opencontainers.image.title": "../out"}, Reason.ARCHIVE_INVALID, id="a title that leads out"
         ),
         pytest.param(archive(member("../.wh.seen.jsonl")), {}, Reason.ARCHIVE_INVALID, id="a mark that leads out"),
+        pytest.param(archive(member(".wh...")), {}, Reason.ARCHIVE_INVALID, id="a mark of what is above"),
+        pytest.param(archive(member(".wh..")), {}, Reason.ARCHIVE_INVALID, id="a mark of its own directory"),
+        pytest.param(archive(member(".wh.")), {}, Reason.ARCHIVE_INVALID, id="a mark of nothing"),
         pytest.param(gzip.compress(b"text"), {}, Reason.ARCHIVE_INVALID, id="no archive"),
     ],
 )
@@ -167,6 +215,7 @@ def test_a_hostile_layer_is_refused(
     found, log, _ = pod.run(plan(host))
     assert found.essentials.reason is reason, log
     assert not list(pod.directory.rglob("out"))
+    assert (pod.work / "report").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -82,11 +82,12 @@ def test_without_a_revision_the_default_branch_is_built(pod: Pod, repository: Re
     assert (found.essentials.commit, found.essentials.branch) == (tip, "main")
 
 
-def test_an_annotated_tag_is_built_as_the_commit_it_points_to(pod: Pod, repository: Repository) -> None:
+@pytest.mark.parametrize("tag", ["v1", "@shop/cart@1.2.0"])
+def test_an_annotated_tag_is_built_as_the_commit_it_points_to(pod: Pod, repository: Repository, tag: str) -> None:
     tagged = repository.commit()
-    repository.git("tag", "--annotate", "--message=one", "v1")
+    repository.git("tag", "--annotate", "--message=one", tag)
     repository.commit(file="later")
-    found, log, _ = pod.run(Plan(git=GitSource(url=repository.url, ref="refs/tags/v1")))
+    found, log, _ = pod.run(Plan(git=GitSource(url=repository.url, ref=f"refs/tags/{tag}")))
     assert (found.essentials.commit, found.essentials.branch) == (tagged, None), log
 
 

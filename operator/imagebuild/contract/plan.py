@@ -30,6 +30,7 @@ __all__ = [
     "Output",
     "Plan",
     "PlanTooLargeError",
+    "Proxy",
     "Registry",
     "RegistrySecret",
     "SecretKey",
@@ -187,6 +188,21 @@ class Registry:
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: `host[:port][/path]`."""
+    client_certificate: Mount | None = None
+    """With the keys tls.crt and tls.key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The proxies behind which the outside is, as host:port each; None: directly."""
+
+    http: str | None = None
+    https: str | None = None
+    direct: tuple[str, ...] = ()
+    """Hosts, suffixes, addresses and networks that are reached without them."""
+    secret: Mount | None = None
+    """User name and password for both."""
+    offer_to_run: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +258,7 @@ class Plan:
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    proxy: Proxy | None = None
     frontends: tuple[str, ...] = ()
     """Repositories of the frontend images that a Dockerfile may name; none given: any."""
     certificates: str = ""

@@ -53,7 +53,9 @@ class Reason(StrEnum):
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
+    CLIENT_CERTIFICATE_REFUSED = "ClientCertificateRefused"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    PROXY_REFUSED = "ProxyRefused"
     SECRET_INVALID = "SecretInvalid"
     FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
     HOST_KEY_UNKNOWN = "HostKeyUnknown"
@@ -90,6 +92,7 @@ class Reason(StrEnum):
     CONTAINER_FAILED = "ContainerFailed"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    PROXY_UNAVAILABLE = "ProxyUnavailable"
     REGISTRY_BUSY = "RegistryBusy"
     CACHE_LOST = "CacheLost"
     RUNNER_FAILED = "RunnerFailed"
@@ -198,10 +201,22 @@ TABLE: dict[Reason, Row] = {
         "The certificate of a registry or of the source's server is not trusted.",
         "Add its certificate authority to the operator's configuration (certificateAuthorities).",
     ),
+    Reason.CLIENT_CERTIFICATE_REFUSED: Row(
+        Fault.CONFIGURATION,
+        "The registry wants a client certificate, and takes none that the build has.",
+        "Have the administrator name a Secret for this registry in the operator's configuration "
+        "(registries[].clientCertificate), or put one into it that the registry knows; then ask for a rebuild.",
+    ),
     Reason.SOURCE_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
         "The server of the source does not know these credentials, or has nothing under this URL.",
         "Check the URL, and name a Secret with its credentials in secretRef beside it, then ask for a rebuild.",
+    ),
+    Reason.PROXY_REFUSED: Row(
+        Fault.CONFIGURATION,
+        "The egress proxy of the cluster does not let this build through.",
+        "For 407, correct the user name and password in the Secret that the message names; else have the administrator "
+        "allow the host in the proxy. Then ask for a rebuild.",
     ),
     Reason.SECRET_INVALID: Row(
         Fault.CONFIGURATION,
@@ -339,6 +354,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.REGISTRY_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "A registry does not answer as it should.", "Check its name and the network."
+    ),
+    Reason.PROXY_UNAVAILABLE: Row(
+        Fault.INFRASTRUCTURE,
+        "The egress proxy of the cluster does not answer.",
+        "Have the administrator look at the proxy, and at its address in the operator's configuration (proxy).",
     ),
     Reason.REGISTRY_BUSY: Row(
         Fault.INFRASTRUCTURE,

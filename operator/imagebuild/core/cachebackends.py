@@ -138,5 +138,6 @@ def _credentials(cache: Cache) -> Part:
 def _words(fields: Mapping[str, str]) -> str:
     """One line of CSV, as buildctl reads it."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in fields.items())
-    return line.getvalue()
+    # ends of lines in a field are quoted only where the line itself ends with them
+    csv.writer(line, lineterminator="\r\n").writerow(f"{key}={value}" for key, value in fields.items())
+    return line.getvalue().removesuffix("\r\n")

@@ -33,6 +33,8 @@ class PlanFields(TypedDict, total=False):
     registry_secrets: tuple[plan.RegistrySecret, ...]
     service_account: str
     secret_keys: tuple[plan.SecretKey, ...]
+    proxy: plan.Proxy
+    registries: tuple[plan.Registry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.identity import Identity, dockerfile
 from imagebuild.runner.problem import Problem
@@ -100,7 +101,8 @@ class Preparation(threading.Thread):
         from imagebuild.runner import existing, registry  # noqa: PLC0415
 
         settings = {entry.host: entry for entry in self._plan.registries}
-        registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
+        ca = self._env.get("SSL_CERT_FILE")
+        registries = registry.Registries(settings, self._logins, ca, proxies=proxies(self._env))
         self.there = existing.look(output, self.images, self.made_from, registries)
         if self.there is None:
             asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]

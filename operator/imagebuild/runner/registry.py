@@ -14,11 +14,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
+from imagebuild.runner.clientcerts import files
 from imagebuild.runner.credentials import Logins, login
 from imagebuild.runner.reference import DOCKER_HUB, split
 
@@ -58,6 +59,8 @@ class Registries:
     logins: Logins
     ca_file: str | None
     seconds: float = _SECONDS
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """By scheme."""
 
     def ask(self, repository: str, tag: str, *, whole: bool = False) -> Callable[[], Answer]:
         """Asks at once; calling what is returned waits for the answer. It never raises, and takes no longer than the
@@ -145,17 +148,20 @@ class Registries:
         if authorization:
             # stays here when the answer is a redirect to another host
             request.add_unredirected_header("Authorization", authorization)
-        with urllib.request.urlopen(request, timeout=self.seconds, context=self._tls(url, setting)) as answer:  # noqa: S310
+        handlers = (urllib.request.ProxyHandler(dict(self.proxies)), *self._tls(url, setting))
+        with urllib.request.build_opener(*handlers).open(request, timeout=self.seconds) as answer:
             return read(answer)
 
-    def _tls(self, url: str, setting: Registry) -> ssl.SSLContext | None:
+    def _tls(self, url: str, setting: Registry) -> tuple[urllib.request.BaseHandler, ...]:
         """Reading all authorities takes a while: only where they are asked for."""
         if not url.startswith("https:"):
-            return None
+            return ()
         context = ssl.create_default_context(cafile=self.ca_file)
         if setting.insecure:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
+        if setting.client_certificate is not None:
+            context.load_cert_chain(*files(setting.client_certificate))
+        return (urllib.request.HTTPSHandler(context=context),)
 
 
 def _whole(answer: Any) -> bytes:
