@@ -19,7 +19,7 @@ ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 ALLOWED = {
     "labels": ["kueue.x-k8s.io/queue-name", "team=*"],
     "annotations": ["example.com/*"],
-    "serviceAccounts": ["builder"],
+    "serviceAccounts": ["builder", "cloud-*"],
     "priorityClasses": ["e2e-*"],
 }
 """What the tests' ImageBuilds may say of their pods."""

@@ -256,6 +256,8 @@ class Plan:
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()
+    service_account: str = ""
+    """The one that the user names for its identity in a cloud."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()

@@ -40,12 +40,12 @@ def merge(secrets: Iterable[RegistrySecret], pushed: Iterable[Place] = ()) -> Lo
     return {_key(host): _chosen(host, found, [path for at, path in repositories if at == host]) for host in hosts}
 
 
-def write(logins: Logins, directory: Path) -> None:
-    """config.json for DOCKER_CONFIG, readable by this user alone."""
+def write(logins: Logins, directory: Path, helpers: Mapping[str, str] | None = None) -> None:
+    """config.json for DOCKER_CONFIG, readable by this user alone. `helpers`: by host, the programs that know it."""
     directory.mkdir(mode=0o700, exist_ok=True)
     file = directory / "config.json"
     file.touch(mode=0o600)
-    file.write_text(json.dumps({"auths": logins}))
+    file.write_text(json.dumps({"auths": logins, **({"credHelpers": helpers} if helpers else {})}))
 
 
 def login(logins: Logins, host: str) -> str | None:
@@ -126,7 +126,8 @@ def _configured(secret: RegistrySecret, key: str) -> dict[Place, Entry]:
     if not found:
         raise Problem(
             Reason.REGISTRY_UNAUTHORIZED,
-            f"{key} in the Secret {secret.name} has no auths: credential helpers cannot run in a build pod",
+            f"{key} in the Secret {secret.name} has no auths, and credential helpers named in Secrets are not used: "
+            "for registries of clouds give pod.serviceAccountName",
         )
     return found
 

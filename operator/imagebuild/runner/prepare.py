@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuild.contract.plan import BranchCache, IfExists, Plan
+from imagebuild.contract.plan import BranchCache, IfExists, Plan, dump
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner import epoch
@@ -17,6 +17,7 @@ from imagebuild.runner.command import images, made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
+from imagebuild.runner.identity import Identity, dockerfile
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.pushcheck import PushCheck
@@ -48,6 +49,8 @@ class Preparation(threading.Thread):
         self.there: str | None = None
         """The digest of the images where they need not be built any more."""
         self.cache = CacheRefs()
+        self.identity = Identity(plan, logins, env)
+        """Who may pull and push where no Secret says so."""
         self.seconds = 0.0
 
     def __enter__(self) -> Preparation:  # noqa: PYI034 nothing is derived from it
@@ -70,7 +73,10 @@ class Preparation(threading.Thread):
         began = time.monotonic()
         push = PushCheck(self._repositories(), self._registries)
         try:
+            self.identity.look(dump(self._plan))
+            self._logins = {**self._logins, **self.identity.logins}
             self._fetch()
+            self.identity.look(dockerfile(self._plan, self.source.directory))
             self.images = images(self._plan, self.source.commit, self.source.branch)
             self._ask_the_registry()
             if self.there is None:
