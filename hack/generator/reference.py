@@ -71,7 +71,7 @@ _REASONS = """\
 ## Reasons
 
 `status.reason`, and `failure.reason` where a build has failed. The exit code is for tools that wait for a
-build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 4 stopped.
+build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 4 stopped, 5 too late.
 
 """
 

@@ -91,15 +91,20 @@ def test_a_class_by_name_is_refused_and_not_misread() -> None:
 
 
 LETTER = st.sampled_from(["a", "b", "d", "e", "f", "A", ".", "*", "**", "/", "?", "\\a", "[a-d]", "[^a]", "+", "|", "^", "a{1}", "$", "(", "]", " ", "!", "#"])  # fmt: skip
+NAME = st.sampled_from(["a", "b", "d", "e", "f", "*", "**", "?", "*a", "*.b", "[ad]"])
+PATH = st.builds(
+    lambda back, names: ("!" if back else "") + "/".join(names), st.booleans(), st.lists(NAME, min_size=1, max_size=4)
+)
 PATTERN = st.builds(
     lambda back, text: ("!" if back else "") + "".join(text), st.booleans(), st.lists(LETTER, max_size=6)
 )
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
-@given(lines=st.lists(PATTERN, max_size=5))
+@given(lines=st.lists(PATTERN | PATH, max_size=5))
 @example(lines=["./!a", "**"])
 @example(lines=["a/b", "!a", "*", "!d", "d/e"])
+@example(lines=["d/e", "!d"])
 @example(lines=["***"])
 @example(lines=["**/d/**", "!**/d/a"])
 def test_the_same_is_sent_as_by_the_original(tree: Path, original: Original, lines: list[str]) -> None:
@@ -130,6 +135,12 @@ def test_what_says_how_to_build_is_sent_though_it_is_left_out(tree: Path) -> Non
     always = frozenset({"d/Dockerfile", ".dockerignore"})
     found = {entry.path for entry in Tree(tree, parse(b"*", ".dockerignore"), always).entries()}
     assert found == {"d", "d/Dockerfile", ".dockerignore"}
+
+
+def test_patterns_are_of_the_context_and_all_outside_of_it_is_sent(tree: Path) -> None:
+    found = {entry.path for entry in Tree(tree, parse(b"*\n!e\ne/f", ".dockerignore"), context="d").entries()}
+    assert found >= {"a", "b", "e/a", "e/d/a", "f/empty", "da/b"}
+    assert {path for path in found if path.startswith("d/")} == {"d/e", "d/e/a"}
 
 
 def test_without_a_file_all_is_sent(tree: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
-import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,42 +12,11 @@ from typing import Any
 
 import pytest
 
-from imagebuild.cli.upload import Progress, UploadError, push_directory
-from imagebuild.cli.upload.connect import is_loopback
-from unit.uploadregistry import BASIC, Fault, Registry
+from imagebuild.cli.upload import UploadError, push_directory
+from unit.pushing import Push, noise
+from unit.uploadregistry import Fault, Registry
 
 UPLOAD, BLOB = r"/blobs/uploads/", r"/blobs/sha256"
-
-
-class Push:
-    """A directory of files, a registry, and what was said and seen on the way."""
-
-    def __init__(self, home: Path, registry: Registry, host: str) -> None:
-        self.registry, self.host, self.directory, self.home = registry, host, home / "source", home
-        self.directory.mkdir()
-        self.waited: list[float] = []
-        self.progress: list[Progress] = []
-        self.said: list[str] = []
-        self.write("Dockerfile", b"FROM scratch\n")
-
-    def write(self, name: str, content: bytes) -> None:
-        (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.directory / name).write_bytes(content)
-
-    def login(self, **entry: str) -> None:
-        (self.home / ".docker").mkdir()
-        (self.home / ".docker/config.json").write_text(json.dumps({"auths": {self.host: entry}}))
-
-    def __call__(self, repository: str = "team/app", **more: Any) -> str:
-        return push_directory(
-            self.directory,
-            f"{self.host}/{repository}",
-            progress=self.progress.append,
-            warn=self.said.append,
-            environ={"HOME": str(self.home), "PATH": os.environ["PATH"]},
-            sleep=self.waited.append,
-            **more,
-        )
 
 
 @pytest.fixture
@@ -57,10 +24,6 @@ def push(tmp_path: Path) -> Iterator[Push]:
     registry = Registry()
     with registry.serve() as host:
         yield Push(tmp_path, registry, host)
-
-
-def noise(size: int, seed: int = 0) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 def manifest(push: Push, reference: str) -> dict[str, Any]:
@@ -124,6 +87,17 @@ def test_what_docker_ignores_is_not_sent_and_its_own_files_are(push: Push) -> No
     assert push.progress[-1].total == len("FROM scratch\n") + len("*\n")
 
 
+def test_the_build_context_below_has_its_own_dockerignore(push: Push) -> None:
+    push.write(".dockerignore", b"*\n")
+    push.write("api/Dockerfile.dockerignore", b"secret\nDockerfile\n")
+    push.write("api/Dockerfile", b"FROM scratch\n")
+    push.write("api/secret", noise(1 << 20))
+    push.write("secret", b"12345")
+    push(context="./api/")
+    sizes = [len("FROM scratch\n")] * 2 + [len("*\n"), len("secret\nDockerfile\n"), 5]
+    assert push.progress[-1].total == sum(sizes)
+
+
 @pytest.mark.parametrize(
     ("fault", "waits"),
     [
@@ -182,7 +156,7 @@ def test_a_registry_that_takes_no_pieces_gets_the_whole(push: Push) -> None:
     ("fault", "said"),
     [
         pytest.param(Fault("POST", UPLOAD, 503, count=99), r"cannot be reached \(it answers 503\): try again", id="busy"),
-        pytest.param(Fault("PUT", UPLOAD, count=99), r"cannot be reached \(every upload breaks off\)", id="breaks off"),
+        pytest.param(Fault("PUT", UPLOAD, count=99), r"cannot be reached \(every upload breaks off: .*(closed|reset|aborted|Broken)", id="breaks off"),
         pytest.param(Fault("POST", UPLOAD, 403), r"answers 403 \(ODD: as the test wants\): make the repository", id="denied"),
         pytest.param(Fault("POST", UPLOAD, 404), r"answers 404 .*make the repository, or log in", id="no repository"),
         pytest.param(Fault("PUT", UPLOAD, 413, count=99), r"answers 413 .*ask who runs the registry", id="too large"),
@@ -197,74 +171,21 @@ def test_what_does_not_get_better_ends_in_a_sentence(push: Push, fault: Fault, s
     assert raised.value.again is (r"cannot be reached" in said)
 
 
-def test_an_interrupt_ends_what_is_under_way(push: Push) -> None:
-    for number in range(8):
+def test_the_first_failure_ends_what_else_is_under_way(push: Push) -> None:
+    for number in range(4):
         push.write(f"{number}", noise(17 << 20, number))
-
-    def interrupt(seen: Progress) -> None:
-        if seen.packed:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        push_directory(push.directory, f"{push.host}/app", progress=interrupt)
-    assert push.registry.manifests == {}
-    assert len(push.registry.requests("HEAD")) <= 3, "the others were not begun"
+    push.registry.faults += [Fault("HEAD", BLOB, 404), Fault("HEAD", BLOB, 503, count=99), Fault("POST", UPLOAD, 403)]
+    with pytest.raises(UploadError, match="answers 403"):
+        push_directory(push.directory, f"{push.host}/app", environ={"HOME": str(push.home)})
+    assert len(push.registry.requests("HEAD")) < 6, "nobody is waited for that would try again"
 
 
 def test_a_registry_that_is_not_there_is_said_to_be_so(push: Push) -> None:
     push.host = "127.0.0.1:1"
-    with pytest.raises(UploadError, match=r"127.0.0.1:1/team/app: the registry cannot be reached"):
+    with pytest.raises(
+        UploadError, match=r"127.0.0.1:1/team/app: the registry cannot be reached \(.*Connection refused\)"
+    ):
         push()
-
-
-def pair(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-@pytest.mark.parametrize("kind", ["basic", "bearer"])
-def test_the_login_is_shown_as_the_registry_asks_for_it(push: Push, kind: str) -> None:
-    push.registry.login = kind
-    push.login(auth=pair("me:hunter2"))
-    push()
-    scope = "service=s&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"
-    assert push.registry.shown == ([(scope, BASIC)] if kind == "bearer" else [])
-
-
-def test_an_identity_token_is_given_for_one_of_the_registry(push: Push) -> None:
-    push.registry.login = "bearer"
-    push.login(auth=pair("me:"), identitytoken="refresh")
-    push()
-    (asked, authorization), *more = push.registry.shown
-    assert ("grant_type=refresh_token" in asked, "pull%2Cpush" in asked, authorization, more) == (True, True, "", [])
-
-
-def test_a_token_that_expires_on_the_way_is_renewed(push: Push) -> None:
-    push.registry.login, push.registry.token_uses = "bearer", 3
-    push.write("large", noise(18 << 20))
-    push.login(auth=pair("me:hunter2"))
-    manifest(push, push())
-    assert len(push.registry.shown) > 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "entry", "said"),
-    [
-        pytest.param("basic", {}, "answers 401 .*: log in with `docker login", id="none"),
-        pytest.param(
-            "basic", {"auth": pair("me:wrong")}, "answers 401 .*: log in with `docker login", id="a wrong one"
-        ),
-        pytest.param("bearer", {}, "/token gives no token for pushing .*docker login", id="none for the token server"),
-        pytest.param("bearer", {"registrytoken": "old"}, "answers 401", id="an old token"),
-    ],
-)
-def test_a_login_that_does_not_do_is_named_and_not_shown(
-    push: Push, kind: str, entry: dict[str, str], said: str
-) -> None:
-    push.registry.login = kind
-    push.login(**entry)
-    with pytest.raises(UploadError, match=said) as raised:
-        push()
-    assert not re.search(r"wrong|old|hunter2", str(raised.value))
 
 
 @pytest.mark.parametrize("status", [301, 307])
@@ -272,19 +193,6 @@ def test_a_registry_that_leads_elsewhere_for_a_blob_has_it(push: Push, status: i
     push.registry.faults.append(Fault("HEAD", BLOB, status, count=99, headers={"Location": "http://bucket/x"}))
     push()
     assert push.registry.requests("POST") == []
-
-
-def test_the_login_stays_with_the_registry(push: Push) -> None:
-    """A place for uploads elsewhere, such as a bucket, is shown nothing."""
-    push.registry.login = "basic"
-    push.login(auth=pair("me:hunter2"))
-    bucket = Registry(login="basic")
-    with bucket.serve() as elsewhere:
-        location = {"Location": f"http://{elsewhere}/v2/x/blobs/uploads/u"}
-        push.registry.faults.append(Fault("POST", UPLOAD, 202, count=99, headers=location))
-        with pytest.raises(UploadError, match="answers 401"):
-            push()
-    assert bucket.requests("PUT")
 
 
 def test_a_large_directory_without_dockerignore_is_warned_of(push: Push) -> None:
@@ -312,12 +220,3 @@ def test_a_name_without_a_registry_is_refused(tmp_path: Path, repository: str, s
 def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UploadError, match="is not a directory"):
         push_directory(tmp_path / "none", "r.io/app")
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [("localhost", True), ("localhost:5000", True), ("127.0.0.1:5000", True), ("[::1]:5000", True), ("127.0.0.1", True),
-     ("localhost.example.com", False), ("r.io:5000", False), ("10.0.0.1:5000", False)],
-)  # fmt: skip
-def test_a_registry_on_this_machine_has_no_tls(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback

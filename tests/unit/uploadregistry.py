@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,14 +45,18 @@ class Registry:
     """Requests: method and path, without the names of uploads."""
     shown: list[tuple[str, str]] = field(default_factory=list)
     """Forms and queries that asked for a token, and the Authorization beside them."""
+    proxied: set[str] = field(default_factory=set)
+    """What it was shown as a proxy."""
     received: int = 0
     """Bytes of content."""
     tokens: dict[str, int] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.RLock)
 
     @contextmanager
-    def serve(self) -> Iterator[str]:
+    def serve(self, tls: ssl.SSLContext | None = None) -> Iterator[str]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"registry": self}))
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
@@ -78,6 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         self.registry.seen.append(f"{self.command} {re.sub('uploads/.+', 'uploads/…', path)}")
+        self.registry.proxied.update(self.headers.get_all("Proxy-Authorization") or [])
         fault = self.registry.fault(self.command, self.path)
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length // 2 if fault and not fault.status else length)

@@ -6,7 +6,8 @@
 | user           | the Dockerfile or the source is wrong           | ends the run             | 1                      |
 | configuration  | credentials, names, policy                      | ends the run             | 2                      |
 | infrastructure | the node, registry, network, or ourselves       | tries again, with back-off | 3                    |
-| stopped        | time-out, cancel, deletion                      | ends the run             | 4                      |
+| stopped        | cancel, deletion, a newer build, a full queue   | ends the run             | 4                      |
+| too late       | a limit of time was passed                      | ends the run             | 5                      |
 | waiting        | something is not there yet                      | waits, spends no attempt |                        |
 
 Both programs use this table, and the reference in the docs is drawn from it.
@@ -26,6 +27,7 @@ class Fault(StrEnum):
     CONFIGURATION = "configuration"
     INFRASTRUCTURE = "infrastructure"
     STOPPED = "stopped"
+    TOO_LATE = "too late"
     WAITING = "waiting"
 
 
@@ -129,7 +131,7 @@ class Row:
         return _EXIT_CODES.get(self.fault)
 
 
-_EXIT_CODES = {Fault.USER: 1, Fault.CONFIGURATION: 2, Fault.INFRASTRUCTURE: 3, Fault.STOPPED: 4}
+_EXIT_CODES = {Fault.USER: 1, Fault.CONFIGURATION: 2, Fault.INFRASTRUCTURE: 3, Fault.STOPPED: 4, Fault.TOO_LATE: 5}
 
 TABLE: dict[Reason, Row] = {
     Reason.QUEUED: Row(Fault.WAITING, "The build waits for its turn."),
@@ -381,19 +383,19 @@ TABLE: dict[Reason, Row] = {
         Fault.INFRASTRUCTURE, "The runner met a fault of its own.", "Report it with the pod's log."
     ),
     Reason.UNKNOWN: Row(Fault.INFRASTRUCTURE, "The build failed in a way that is not known.", "Read the pod's log."),
-    Reason.TIMED_OUT: Row(Fault.STOPPED, "The build took longer than timeouts.build.", "Raise timeouts.build."),
+    Reason.TIMED_OUT: Row(Fault.TOO_LATE, "The build took longer than timeouts.build.", "Raise timeouts.build."),
     Reason.SILENT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "No step of the build said or did anything for as long as timeouts.silence.",
         "See in the log which step hung; raise timeouts.silence if it only takes long.",
     ),
     Reason.QUEUE_TIMED_OUT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "The build waited for its turn longer than timeouts.queue.",
         "Ask for a rebuild when fewer builds wait, or raise timeouts.queue.",
     ),
     Reason.START_TIMED_OUT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "What the build waits for did not appear within timeouts.start.",
         "Mend what the message names, then ask for a rebuild.",
     ),

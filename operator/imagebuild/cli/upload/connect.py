@@ -35,11 +35,11 @@ def certificate_directories(host: str, home: Path) -> list[Path]:
 
 
 def connect(url: str, certificates: Iterable[Path]) -> urllib3.PoolManager:
-    """`certificates`: directories with authorities of this registry alone. Raises UploadError."""
+    """`certificates`: directories with those of this registry alone. Raises UploadError."""
     scheme, _, host = url.partition("://")
     context = _tls(certificates) if scheme == "https" else None
     proxy = urllib.request.getproxies().get(scheme)
-    if not proxy or urllib.request.proxy_bypass(host):
+    if not proxy or is_loopback(host) or urllib.request.proxy_bypass(host):
         return urllib3.PoolManager(_CONNECTIONS, maxsize=_CONNECTIONS, ssl_context=context, timeout=_TIMEOUT)
     place = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
     headers = urllib3.make_headers(proxy_basic_auth=place.auth) if place.auth else None
@@ -53,13 +53,22 @@ def connect(url: str, certificates: Iterable[Path]) -> urllib3.PoolManager:
 
 
 def _tls(directories: Iterable[Path]) -> ssl.SSLContext:
-    """OpenSSL's own authorities, which SSL_CERT_FILE and SSL_CERT_DIR replace, and those for this registry."""
+    """OpenSSL's own authorities, which SSL_CERT_FILE and SSL_CERT_DIR replace, and what there is for this registry: its
+    authorities (`*.crt`), and what we show it (`*.cert`, with its `*.key`).
+    """
     context = ssl.create_default_context()
-    for file in sorted(file for directory in directories for file in directory.glob("*.crt")):
+    for file in sorted(file for directory in directories for file in directory.glob("*.c*rt")):
         try:
-            context.load_verify_locations(file)
+            if file.suffix == ".crt":
+                context.load_verify_locations(file)
+            elif file.suffix == ".cert":
+                context.load_cert_chain(file, file.with_suffix(".key"), password=_no_password)
         except OSError as error:  # ssl.SSLError is one
-            raise UploadError(
-                f"{file} holds no certificate that can be read ({error}): correct or remove it"
-            ) from error
+            said = f"{file} cannot be used for TLS ({error.strerror or error}): correct or remove it"
+            raise UploadError(said) from error
     return context
+
+
+def _no_password() -> str:
+    """OpenSSL would ask on the terminal, also where there is none."""
+    return ""

@@ -69,6 +69,7 @@ def push_directory(
     directory: Path,
     repository: str,
     *,
+    context: str = "",
     dockerfile: str = "Dockerfile",
     progress: Callable[[Progress], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
@@ -78,10 +79,11 @@ def push_directory(
 ) -> str:
     """`repository@sha256:…`, for spec.source.oci.image. Raises UploadError.
 
-    `repository` begins with the registry's host. `dockerfile` is a path in the directory. The artifact is tagged
-    `source-<hash>`. Both callables may be called from other threads, one call at a time.
+    `repository` begins with the registry's host. `context` is the build context in the directory, whose .dockerignore
+    counts; `dockerfile` is a path in the context. The artifact is tagged `source-<hash>`. Both callables may be called
+    from other threads, one call at a time.
     """
-    entries = _entries(directory, dockerfile, warn)
+    entries = _entries(directory, context, dockerfile, warn)
     meter = _Meter(progress)
     meter.add("total", sum(entry.size for entry in entries))
     connection, host, path = _connect(repository, environ, sleep or meter.stop.wait, plain_http=plain_http)
@@ -97,17 +99,19 @@ def push_directory(
     return f"{repository}@{digest}"
 
 
-def _entries(directory: Path, dockerfile: str, warn: Callable[[str], None]) -> list[Entry]:
+def _entries(directory: Path, context: str, dockerfile: str, warn: Callable[[str], None]) -> list[Entry]:
     if not directory.is_dir():
         raise UploadError(f"{directory} is not a directory: name one, or an address of a git repository")
-    file = ignore_file(directory, dockerfile)
+    file = ignore_file(directory / context, dockerfile)
     try:
         ignore = Ignore() if file is None else parse(file.read_bytes(), file.name)
     except OSError as error:
         raise UploadError(f"{file} cannot be read ({error.strerror}): make it readable, or remove it") from error
-    name = os.path.normpath(dockerfile)
-    always = frozenset({name, f"{name}.dockerignore", ".dockerignore"})
-    entries = list(Tree(directory, ignore, always, warn).entries())
+    names = (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
+    always = frozenset(os.path.normpath(Path(context, name)) for name in names)
+    below = os.path.normpath(context or ".")
+    tree = Tree(directory, ignore, always, warn, "" if below == "." else below)
+    entries = list(tree.entries())
     if file is None:
         _warn_of_size(entries, warn)
     return entries

@@ -64,9 +64,11 @@ class Repository:
     """Its methods raise UploadError."""
 
     def __init__(self, connection: Connection, host: str, path: str, sent: Callable[[int], None]) -> None:
-        """`host` and `path` as people write them; `sent` is told of bytes as they go out."""
+        """`host` and `path` as people write them; `sent` is told of bytes as they go out; it raises to end it all."""
         self._connection, self._host, self._sent = connection, host, sent
         self._name, self._url = f"{host}/{path}", f"{connection.server}/v2/{path}"
+        self._failure = ""
+        """Of the last connection that has failed."""
 
     def has(self, digest: str) -> bool:
         """A registry that leads elsewhere for the content has it."""
@@ -78,6 +80,7 @@ class Repository:
     def upload(self, digest: str, file: IO[bytes], size: int) -> None:
         """One that breaks off goes on where the registry has got to; one that it has forgotten starts anew."""
         chunked, number = size > CHUNK, 0
+        end: Answer | None = None
         while number < _TRIES:
             answer = self._good(self._ask("POST", f"{self._url}/blobs/uploads/", headers={"Content-Length": "0"}))
             sending = _Sending(_location(answer, self._url), file, size, digest)
@@ -90,7 +93,7 @@ class Repository:
             else:
                 self._good(end)
                 return
-        raise self._unreachable("every upload breaks off")
+        raise self._unreachable(f"every upload breaks off: {self._failure if end is None else end.status}")
 
     def tag(self, tag: str, document: bytes) -> None:
         headers = {"Content-Type": _MANIFEST}
@@ -142,7 +145,7 @@ class Repository:
             if answer is not None and not _again(answer):
                 return answer
             self._wait(number, answer)
-        raise self._unreachable("it does not answer" if answer is None else f"it answers {answer.status}")
+        raise self._unreachable(self._failure if answer is None else f"it answers {answer.status}")
 
     def _once(
         self,
@@ -160,17 +163,16 @@ class Repository:
                 answer = self._connection.http.request(
                     method, url, headers={**(headers or {}), **login}, body=content, redirect=False, retries=False
                 )
-            except urllib3.exceptions.SSLError as error:
+            except (urllib3.exceptions.HTTPError, OSError) as error:
                 self._refuse(error)
-                return None
-            except (urllib3.exceptions.HTTPError, OSError):
+                self._failure = str(error).rpartition("): ")[2]
                 return None
             if answer.status != http.HTTPStatus.UNAUTHORIZED or last:
                 return answer
             self._connection.tokens.renew(answer.headers.get("WWW-Authenticate", ""), login, url)
         return None
 
-    def _refuse(self, error: urllib3.exceptions.SSLError) -> None:
+    def _refuse(self, error: Exception) -> None:
         """What is no mere break of the connection."""
         cause = error.args[0] if error.args else None
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -187,6 +189,7 @@ class Repository:
         asked = answer.headers.get("Retry-After", "") if answer is not None else ""
         seconds = float(asked) if asked.isdecimal() else 2.0**number / 2
         self._connection.sleep(min(seconds, _LONGEST_WAIT))
+        self._sent(0)
 
     def _good(self, answer: Answer) -> Answer:
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:

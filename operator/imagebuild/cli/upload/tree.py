@@ -33,6 +33,8 @@ class Tree:
     always: frozenset[str] = field(default_factory=frozenset)
     """Files that are sent though they are left out: BuildKit wants the Dockerfile and .dockerignore themselves."""
     warn: Callable[[str], None] = print
+    context: str = ""
+    """The directory inside that the patterns are of; all else is sent."""
 
     def entries(self) -> Iterator[Entry]:
         """Each directory before what is in it. Raises UploadError."""
@@ -46,7 +48,7 @@ class Tree:
             raise _unreadable(directory, error) from error
         for child in children:
             path = f"{directory}/{child.name}" if directory else child.name
-            out, matched = self.ignore.leaves_out(path, above)
+            out, matched = self._leaves_out(path, above)
             if child.is_dir(follow_symlinks=False):
                 yield from self._directory(path, matched, out=out)
             elif not out or path in self.always:
@@ -54,7 +56,7 @@ class Tree:
 
     def _directory(self, path: str, matched: Matched, *, out: bool) -> Iterator[Entry]:
         """One that is left out is sent with the first of its files that is not."""
-        if out and not (self.ignore.may_take_back(path) or any(name.startswith(f"{path}/") for name in self.always)):
+        if out and not self._may_hold_more(path):
             return
         itself = Entry(path=path, kind=stat.S_IFDIR, mode=0o755)
         inside = self._inside(path, matched)
@@ -64,6 +66,20 @@ class Tree:
         if first is not None:
             yield first
             yield from inside
+
+    def _leaves_out(self, path: str, above: Matched) -> tuple[bool, Matched]:
+        inside = self._in_context(path)
+        return self.ignore.leaves_out(inside, above) if inside else (False, ())
+
+    def _may_hold_more(self, directory: str) -> bool:
+        wanted = any(name.startswith(f"{directory}/") for name in self.always)
+        return wanted or self.ignore.may_take_back(self._in_context(directory))
+
+    def _in_context(self, path: str) -> str:
+        """Empty: it is not."""
+        if not self.context:
+            return path
+        return path.removeprefix(f"{self.context}/") if path.startswith(f"{self.context}/") else ""
 
     def _file(self, path: str, child: os.DirEntry[str]) -> Iterator[Entry]:
         try:
