@@ -19,7 +19,7 @@ ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 ALLOWED = {
     "labels": ["kueue.x-k8s.io/queue-name", "team=*"],
     "annotations": ["example.com/*"],
-    "serviceAccounts": ["builder"],
+    "serviceAccounts": ["builder", "cloud-*"],
     "priorityClasses": ["e2e-*"],
 }
 """What the tests' ImageBuilds may say of their pods."""
@@ -51,6 +51,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile"]},
         "pod": {"allow": ALLOWED},
+        "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
     }
 
 
@@ -66,6 +67,7 @@ def overlay(place: Place, directory: Path) -> None:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [base],
+        "components": [f"{base}/components/cache-volumes"],
         "images": [
             _image("imagebuild-operator", place.operator_image),
             _image("imagebuild-builder", place.builder_image),

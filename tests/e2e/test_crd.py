@@ -111,6 +111,9 @@ GOOD = {
         }
     ),
     "a cache volume": spec(cache={"volume": {"claimName": "a"}}),
+    "a template of cache volumes": spec(
+        cache={"volume": {"template": {"size": "20Gi", "storageClassName": "fast", "key": "Any word, ü"}}}
+    ),
     "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
@@ -272,6 +275,20 @@ BAD = {
         "must be https://host without a password",
     ),
     "a bucket with a comma": (spec(cache={"import": [{"s3": {**S3, "bucket": "a,b=c"}}]}), "must have letters, digits"),
+    "a cache volume of neither kind": (spec(cache={"volume": {}}), "give claimName for a claim of yours, or template"),
+    "a cache volume of both kinds": (
+        spec(cache={"volume": {"claimName": "a", "template": {"size": "1Gi"}}}),
+        "give claimName for a claim of yours, or template",
+    ),
+    "a cache volume of no size": (spec(cache={"volume": {"template": {}}}), "template.size: Required value"),
+    "a cache volume of nothing": (
+        spec(cache={"volume": {"template": {"size": 0}}}),
+        "size must be more than nothing",
+    ),
+    "a cache volume of much": (
+        spec(cache={"volume": {"template": {"size": "much"}}}),
+        "must be a Kubernetes quantity such as 500m or 4Gi",
+    ),
     "no cache twice": (spec(cache={"noCache": True, "noCacheStages": ["a"]}), "not both"),
     "a stage with a comma": (spec(cache={"noCacheStages": ["a,b"]}), "must be the name of a stage"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),

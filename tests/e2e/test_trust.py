@@ -64,3 +64,11 @@ def test_a_dockerfile_that_names_the_registry_waits_for_the_certificate_and_othe
     story.apply(story.inline(f"FROM {vault}/base:1\n", output=DISCARD))
     assert mutualtls.SECRET in story.reaches(reason="SecretMissing")["message"]
     story.succeeds("other")
+
+
+def test_run_steps_may_mount_the_authorities_of_the_administrator(story: Story) -> None:
+    line = story.place.authorities.splitlines()[1]
+    mount = "--mount=type=secret,id=imagebuild-ca,target=/etc/ssl/certs/ca-certificates.crt"
+    step = f"RUN {mount} grep -F '{line}' /etc/ssl/certs/ca-certificates.crt"
+    story.apply(story.inline(f"FROM busybox:1.37\n{step}\n", output=DISCARD))
+    story.succeeds()

@@ -203,9 +203,9 @@ def test_a_server_that_asks_for_a_password_is_told_from_one_that_is_away(pod: Po
 
 def test_a_commit_fills_the_names_of_the_images(pod: Pod, repository: Repository) -> None:
     tip = repository.commit("feature/A")
-    images = Output(images=("r.io/a:{commit}", "r.io/a:{branch}-{shortCommit}"))
+    images = Output(images=("127.0.0.1:1/a:{commit}", "127.0.0.1:1/a:{branch}-{shortCommit}"))
     found, _, _ = pod.run(Plan(git=GitSource(url=repository.url, branch="feature/A"), output=images))
-    assert found.details.images == (f"r.io/a:{tip}", f"r.io/a:feature-a-{tip[:12]}")
+    assert found.details.images == (f"127.0.0.1:1/a:{tip}", f"127.0.0.1:1/a:feature-a-{tip[:12]}")
 
 
 @pytest.mark.parametrize(

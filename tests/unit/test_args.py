@@ -49,7 +49,7 @@ def command(args: dict[str, str]) -> list[str]:
     return buildctl(read, INPUTS, (), CacheRefs())
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(st.dictionaries(NAMES, VALUES, max_size=8))
 @example(HARD[0])
 @example(HARD[1])

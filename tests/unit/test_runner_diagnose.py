@@ -61,6 +61,10 @@ ERRORS = {
         Reason.REGISTRY_UNAUTHORIZED,
     ),
     "no token": ("failed to authorize: failed to fetch oauth token: denied", Reason.REGISTRY_UNAUTHORIZED),
+    "a helper without credentials": (
+        "failed to push r.io/a:1: error getting credentials - err: exit status 1, out: `expired`",
+        Reason.REGISTRY_UNAUTHORIZED,
+    ),
     "no right": ("failed to push r.io/a:1: 403 Forbidden", Reason.REGISTRY_DENIED),
     "a base image that is not there": ("r.io/none/such:1: not found", Reason.IMAGE_NOT_FOUND),
     "an unknown authority": (f"{HEAD}tls: failed to verify certificate: x509: certificate signed by unknown authority", Reason.TLS_FAILED),

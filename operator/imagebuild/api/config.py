@@ -143,6 +143,23 @@ class Retention(ConfigModel):
     """Pods of all ImageBuilds of a namespace, the newest ones."""
 
 
+class ClaimRules(ConfigModel):
+    """Which claims the operator keeps for spec.cache.volume.template."""
+
+    allowed: bool | None = None
+    """Whether it keeps any. Default: false. It needs manifests/components/cache-volumes."""
+    max_size: Quantity | None = None
+    """The most that a template may ask for. Default: any size; quotas of the namespace count in any case."""
+    storage_classes: tuple[str, ...] | None = None
+    """Names, or patterns such as fast-*, that a template may say. Default: none, and it gets the cluster's default
+    class."""
+
+
+class CacheVolumes(ClaimRules):
+    unused: TimeSpan | None = "336h"
+    """A claim that no build has used for so long is deleted, and all that is on it. null: none is."""
+
+
 class NamespacePolicy(ConfigModel):
     match: str
     """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
@@ -154,6 +171,8 @@ class NamespacePolicy(ConfigModel):
     """Where the ImageBuild says nothing else, over those for all namespaces."""
     maxima: Maxima = Maxima()
     """Instead of those for all namespaces, name by name."""
+    cache_volumes: ClaimRules = ClaimRules()
+    """Instead of cacheVolumes, key by key."""
     proxy: ProxyConfig | None = None
     """Instead of the one for all namespaces; {} is none."""
 
@@ -173,7 +192,7 @@ class OperatorConfig(ConfigModel):
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
     """PEM. Build pods trust these beside the public ones, for registries and their token servers, git servers and
-    archives."""
+    archives. RUN steps may mount all of them as the secret imagebuild-ca."""
     proxy: ProxyConfig = ProxyConfig()
     """An HTTP proxy that build pods go through: for git, archives, registries and their token servers."""
     sbom_scanner: str | None = None
@@ -193,5 +212,7 @@ class OperatorConfig(ConfigModel):
     """Attempts after the first one that a fault of the infrastructure is given."""
     retention: Retention = Retention()
     """How long pods of finished builds stay."""
+    cache_volumes: CacheVolumes = CacheVolumes()
+    """Claims that the operator keeps for spec.cache.volume.template."""
     hold: bool = False
     """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

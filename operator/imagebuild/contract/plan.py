@@ -43,7 +43,8 @@ LIMIT = 128 * 1024
 
 
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
-"""Of manifests that are pushed with `ifExists: Reuse`: what they were built from. The next such build looks for it.
+"""Of manifests that are pushed with `ifExists: Reuse` or `Fail`: what they were built from. The next build with Reuse
+looks for it, and the next attempt of a run with Fail.
 
 Of no others: it would give an image a new digest at every commit, also where nothing of what it is made from changed.
 """
@@ -144,6 +145,8 @@ class Output:
     """Of BuildKit's image exporter: key=value each, with any characters."""
     commit_time: bool = False
     """SOURCE_DATE_EPOCH is the time of the commit that is built."""
+    time: str | None = None
+    """What SOURCE_DATE_EPOCH is otherwise, where it is set."""
     if_exists: IfExists = IfExists.OVERWRITE
     retried: bool = False
     """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""
@@ -253,6 +256,8 @@ class Plan:
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()
+    service_account: str = ""
+    """The one that the user names for its identity in a cloud."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()

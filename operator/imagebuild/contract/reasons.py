@@ -64,6 +64,7 @@ class Reason(StrEnum):
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
+    CLAIM_REJECTED = "ClaimRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
     # waiting
@@ -168,7 +169,8 @@ TABLE: dict[Reason, Row] = {
     Reason.ARCHIVE_INVALID: Row(
         Fault.USER,
         "What was downloaded cannot be unpacked.",
-        "Make it a tar archive, plain or compressed by gzip, bzip2 or xz, with no path or link that leads out of it.",
+        "Make it a tar archive, plain or compressed by gzip, bzip2, xz or zstd, without devices, and without paths and "
+        "links that lead out of it.",
     ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
@@ -243,13 +245,18 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.NOT_ALLOWED: Row(
         Fault.CONFIGURATION,
-        "The administrator does not allow what spec.pod or spec.timeouts ask for.",
+        "The administrator does not allow what the spec asks for.",
         "Leave out what the message names, or ask the administrator to allow it; then ask for a rebuild.",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
         "Do what the message asks (pod.resources, Pod Security level baseline), then ask for a rebuild.",
+    ),
+    Reason.CLAIM_REJECTED: Row(
+        Fault.CONFIGURATION,
+        "The cluster refuses the claim that cache.volume.template asks for.",
+        "Do what the message asks, mostly another storageClassName or size, then ask for a rebuild.",
     ),
     Reason.NAME_TAKEN: Row(
         Fault.CONFIGURATION,

@@ -24,18 +24,6 @@ from imagebuild.contract import layout, plan
 from imagebuild.core.part import Part, PlanFields, volume
 
 
-def volume_of(cache: Cache) -> Part:
-    """BuildKit's whole state on a claim."""
-    if cache.volume is None:
-        return Part()
-    claim = plan.Mount(name=cache.volume.claim_name, path=layout.CACHE_VOLUME_DIR)
-    return Part(
-        plan=PlanFields(cache_volume=claim),
-        volumes=({"name": "cache-volume", "persistentVolumeClaim": {"claimName": claim.name}},),
-        mounts=({"name": "cache-volume", "mountPath": claim.path},),
-    )
-
-
 def backends(cache: Cache) -> Part:
     imports, exports = cache.imports or (), cache.exports or ()
     claims = _claims((*imports, *exports))

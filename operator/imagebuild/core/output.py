@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from imagebuild.api.output import COMMIT, Output
 from imagebuild.api.spec import ImageBuildSpec
@@ -17,18 +18,23 @@ def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     args = tuple(word for opt in _options(spec.output) for word in ("--opt", opt))
     images = tuple(image.replace("{run}", str(run.number)) for image in spec.output.images or ())
     if not images:
-        nothing = plan.Output(commit_time=spec.output.source_date_epoch == COMMIT)
-        return Part(plan=PlanFields(output=nothing), args=args)
+        return Part(plan=PlanFields(output=_at(spec.output)), args=args)
     if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
-    wanted = plan.Output(
+    wanted = replace(
+        _at(spec.output),
         images=images,
         attributes=tuple(_attributes(spec.output)),
-        commit_time=spec.output.source_date_epoch == COMMIT,
         if_exists=if_exists,
         inputs=run.inputs_hash,
         retried=retried,
     )
     return Part(plan=PlanFields(output=wanted), args=args)
+
+
+def _at(wanted: Output) -> plan.Output:
+    """A build at this time."""
+    epoch = wanted.source_date_epoch
+    return plan.Output(commit_time=True) if epoch == COMMIT else plan.Output(time=epoch)
 
 
 def _options(wanted: Output) -> Iterator[str]:

@@ -55,6 +55,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
     )
     return config.model_copy(
         update={
+            "cache_volumes": _over(config.cache_volumes, found.cache_volumes),
             "isolation": found.isolation or config.isolation,
             "maxima": maxima,
             "pod": pod,

@@ -13,7 +13,7 @@ import platform
 import ssl
 import urllib.error
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from imagebuild.contract.layout import SOURCE_ARTIFACT
 from imagebuild.contract.plan import OciSource
@@ -110,7 +110,9 @@ class _Artifact:
         blob = self._place.scratch / "layer"
         with blob.open("wb") as file:
             found = self._registries.get(
-                self._repository, f"blobs/{layer['digest']}", lambda answer: save(answer, file, self._place.check)
+                self._repository,
+                f"blobs/{layer['digest']}",
+                lambda answer: save(answer, _from_the_beginning(file), self._place.check),
             )
         self._same(found, layer["digest"])
         notes = layer.get("annotations") or {}
@@ -131,3 +133,10 @@ class _Artifact:
     def _same(self, found: str, wanted: str) -> None:
         if wanted.startswith("sha256:") and found != wanted:
             raise Problem(Reason.CHECKSUM_MISMATCH, f"{self._image}: the registry gives {found} for {wanted}")
+
+
+def _from_the_beginning(file: IO[bytes]) -> IO[bytes]:
+    """A mirror may have given a part of it."""
+    file.seek(0)
+    file.truncate()
+    return file

@@ -134,6 +134,7 @@ _TABLE = (
             r"authorization failed",
             r"authentication required",
             r"no basic auth credentials",
+            r"error getting credentials",
             r"\bunauthorized: ",
         ),
     ),

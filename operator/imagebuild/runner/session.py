@@ -36,7 +36,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
 
         env = process.environment(work, **way.environment, **({"SSL_CERT_FILE": str(bundle)} if bundle else {}))
         try:
-            result = _run(way.offer(ready.plan), work, stop, env)
+            result = _run(authorities.offer(way.offer(ready.plan), bundle), work, stop, env)
         except Problem as problem:
             if (cause := behind(problem.reason, problem.message)) is not None:
                 raise cause from problem
@@ -69,6 +69,8 @@ def _run(plan: Plan, work: Path, stop: Stop, env: dict[str, str]) -> BuildResult
             daemon.wait(stop.check)
         solving = time.monotonic()
         if prepared.there is None:
+            if prepared.identity.helpers:
+                credentials.write(logins, work / "docker", prepared.identity.helpers)
             result = _with_one_retry(_build(plan, work, env, prepared, daemon), check)
         else:
             result = _already_built(prepared.there, prepared.images)
@@ -130,7 +132,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
         images=prepared.images,
         made_from=prepared.made_from,
         cache=prepared.cache,
-        env={**env, "DOCKER_CONFIG": str(work / "docker")},
+        env={**env, **prepared.identity.environment, "DOCKER_CONFIG": str(work / "docker")},
         runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
         oom_kills=_oom_kills,
     )

@@ -6,11 +6,13 @@ import errno
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import cast
+from typing import IO, cast
 
 from imagebuild.contract.reasons import Reason
+from imagebuild.runner import zstd
 from imagebuild.runner.problem import Problem
 
 __all__ = ["unpack"]
@@ -29,8 +31,7 @@ def unpack(
     those that lead out are kept, as in a checkout; nothing is ever written through them.
     """
     try:
-        # as a stream: an archive is read once, and `r|*` finds out how it is compressed
-        with tarfile.open(archive, "r|*") as tar:
+        with _opened(archive) as tar:
             for member in tar:
                 check()
                 if not (layer and _removes(member, directory)):
@@ -41,6 +42,20 @@ def unpack(
         if error.errno == errno.ENOSPC:
             raise Problem(Reason.DISK_FULL, "the disk is full with what the archive holds") from error
         raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error.strerror or error}") from error
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    """As a stream: an archive is read once, and `r|*` finds out how it is compressed, but for zstd."""
+    with archive.open("rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        if not zstd.is_zstd(head):
+            with tarfile.open(fileobj=file, mode="r|*") as tar:
+                yield tar
+            return
+        with zstd.Reader(file) as reader, tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar:
+            yield tar
 
 
 def _checked(member: tarfile.TarInfo, directory: str) -> tarfile.TarInfo:
