@@ -63,6 +63,22 @@ def test_labels_and_annotations_arrive_byte_for_byte(story: Story) -> None:
     assert manifest(story, story.image())["annotations"] == output["annotations"]
 
 
+def test_an_image_says_what_it_was_built_from_and_is_known_again(story: Story, repository: Repository) -> None:
+    commit = repository.commit({"Dockerfile": "FROM busybox:1.37\nRUN true\n"}, branch="feature/A")
+    values = {"org.example.of": '{commit} {"a": {shortCommit}} {branch} {run} {sha}'}
+    output = {"images": [story.image()], "labels": values, "annotations": values, "ifExists": "Reuse"}
+    spec = {"source": {"git": {"url": repository.url, "branch": "feature/A"}}, "output": output}
+    story.apply(spec)
+    digest = story.succeeds()["output"]["digest"]
+    wanted = f'{commit} {{"a": {commit[:12]}}} feature/A 1 {{sha}}'
+    assert configuration(story, story.image())["Labels"] == {"org.example.of": wanted}
+    assert manifest(story, story.image())["annotations"]["org.example.of"] == wanted
+    story.kubectl("delete", "imagebuild", "app")
+    story.apply(spec)
+    again = story.succeeds()
+    assert (again["reason"], again["output"]["digest"]) == ("AlreadyBuilt", digest)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers_are_packed_as_asked_also_where_they_come_from_the_cache(story: Story, kind: str) -> None:
     dockerfile = "FROM scratch AS files\nFROM busybox:1.37\nRUN echo one > /one\nRUN echo two > /two\n"

@@ -140,7 +140,9 @@ class Output:
 
     images: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
-    """Of BuildKit's image exporter: key=value each, with any characters."""
+    """Of BuildKit's image exporter: key=value each, with any characters; placeholders are open as in images."""
+    labels: tuple[str, ...] = ()
+    """Of the image's configuration: key=value each, as above."""
     commit_time: bool = False
     """SOURCE_DATE_EPOCH is the time of the commit that is built."""
     if_exists: IfExists = IfExists.OVERWRITE

@@ -12,9 +12,10 @@ from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
-from imagebuild.runner.command import images, made_from
+from imagebuild.runner.command import made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.fetch import Fetch
+from imagebuild.runner.placeholders import images
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.source import Source

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import buildsecrets, cloud, credentials, epoch, process, volumes
+from imagebuild.runner import buildsecrets, cloud, credentials, epoch, placeholders, process, volumes
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
@@ -94,7 +94,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
     context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
-        plan=epoch.with_commit_time(plan, source),
+        plan=placeholders.filled(epoch.with_commit_time(plan, source), source.commit, source.branch),
         inputs=Inputs(
             address=daemon.address,
             context=context,
