@@ -185,6 +185,7 @@ def test_provenance_and_sbom_lie_beside_the_image_without_any_secret_and_reuse_s
     digest, index = found
     assert (digest, index["mediaType"]) == (status["output"]["digest"], "application/vnd.oci.image.index.v1+json")
     assert index["annotations"] == {"org.example.a": "b"}
+    assert status["output"]["platform"] == f"linux/{architectures(story)[0]}"
     documents = statements(story, story.image(), index)
     assert documents.keys() == {"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}
     assert b"made-here" in documents["https://spdx.dev/Document"]

@@ -109,6 +109,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
         cache=prepared.cache,
         env={**env, "DOCKER_CONFIG": str(work / "docker")},
         runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
+        blobs=daemon.state / "runc-overlayfs" / "content" / "blobs",
         oom_kills=_oom_kills,
     )
 
