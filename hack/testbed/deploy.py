@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import faults
+from testbed import faults, frontend
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -36,11 +36,14 @@ def operator_config(place: Place) -> dict[str, object]:
     return {
         "builder": {"image": place.builder_image},
         "isolation": "Rootless",
-        "namespaces": [{"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES],
+        "namespaces": [
+            *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
+            {"match": "*-builtin", "frontends": {"allowed": []}},
+        ],
         "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
         "certificateAuthorities": place.authorities,
         "sbomScanner": scanner(place),
-        "frontends": {"allowed": ["docker/dockerfile"]},
+        "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
         "pod": {"allow": ALLOWED},
     }
 

@@ -82,6 +82,7 @@ GOOD = {
             "compression": {"type": "Zstd", "level": 19},
         }
     },
+    "an image that reads the Dockerfile": spec(dockerfile={"frontend": "docker/dockerfile:1"}),
     "labels of a commit": {
         "source": {"git": GIT},
         "output": {**IMAGES, "labels": {"a": "{commit} {sha}"}, "annotations": {"a": '{"b": {branch}}'}},
@@ -241,6 +242,10 @@ BAD = {
     "an annotation of a branch that there is not": (
         spec(output={**IMAGES, "annotations": {"c": "{branch}"}}, source={"configMap": {"name": "a"}}),
         "output.annotations: {commit}, {shortCommit} and {branch} need a source from git",
+    ),
+    "a frontend with options": (
+        spec(dockerfile={"frontend": "docker/dockerfile:1 --a"}),
+        "must be registry/repository:tag",
     ),
     "two platforms": (
         spec(platforms=["linux/amd64", "linux/arm64"]),

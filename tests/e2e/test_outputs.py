@@ -19,11 +19,12 @@ ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
 SCANNER = """\
 FROM busybox:1.37
 ENTRYPOINT cd $BUILDKIT_SCAN_SOURCE \\
+    && if [ -e unreadable ]; then echo "no rights to read this"; exit 3; fi \\
     && printf '{"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", \\
 "predicate": {"spdxVersion": "SPDX-2.3", "files": [{"fileName": "%s"}]}}' "$(ls made-here)" \\
     > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json
 """
-"""Keeps the protocol of BuildKit's SBOM scanners, and knows one file."""
+"""Keeps the protocol of BuildKit's SBOM scanners, and knows one file, and one that it cannot get over."""
 TOKEN = "words-that-no-attestation-may-have"
 KINDS = {"Gzip": "tar+gzip", "Zstd": "tar+zstd", "Estargz": "tar+gzip", "Uncompressed": "tar"}
 
@@ -160,6 +161,19 @@ def statements(story: Story, image: str, index: dict[str, Any]) -> dict[str, byt
                 content = registry.blob(story.place, image, layer["digest"])
                 found[layer["annotations"]["in-toto.io/predicate-type"]] = content
     return found
+
+
+def test_a_scanner_that_fails_is_named_and_no_step_of_the_dockerfile(story: Story) -> None:
+    story.apply(story.inline(SCANNER, output={"images": [scanner(story.place)]}), name="scanner")
+    story.succeeds("scanner")
+    story.apply(
+        story.inline("FROM busybox:1.37\nRUN touch /unreadable\n", output={"images": [story.image()], "sbom": True})
+    )
+    status = story.fails("SbomScannerFailed")
+    assert f"generating sbom using {scanner(story.place)}: exit code 3" in status["message"]
+    assert "no rights to read this" in status["failure"]["logTail"]
+    assert "sbomScanner" in status["failure"]["nextStep"]
+    assert len(story.pods()) == 2, "one each: it is not tried again"
 
 
 def test_provenance_and_sbom_lie_beside_the_image_without_any_secret_and_reuse_still_knows_it(story: Story) -> None:

@@ -132,6 +132,8 @@ class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
     inline: str | None = None
+    frontend: str | None = None
+    """The image that reads it, whatever it says itself. None: what it says, else BuildKit's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +244,9 @@ class Plan:
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
-    frontends: tuple[str, ...] = ()
-    """Repositories of the frontend images that a Dockerfile may name; none given: any."""
+    frontends: tuple[str, ...] | None = None
+    """Repositories of the frontend images that a Dockerfile may name; none of them: BuildKit's own reads it, whatever
+    it names. None: any."""
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False

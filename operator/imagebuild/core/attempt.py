@@ -15,6 +15,7 @@ from imagebuild.core import report
 from imagebuild.core.admit import Candidate
 from imagebuild.core.attestations import missing_scanner
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
+from imagebuild.core.frontend import unallowed_frontend
 from imagebuild.core.groups import claim, group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
@@ -127,6 +128,8 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
         return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
     if told := refusal(case.spec, case.config, case.build.namespace):
         return case.fail(status, Reason.NOT_ALLOWED, told)
+    if told := unallowed_frontend(case.spec, case.config, case.build.namespace):
+        return case.fail(status, Reason.FRONTEND_NOT_ALLOWED, told)
     if told := missing_scanner(case.spec, case.config):
         return case.fail(status, Reason.SPEC_INVALID, told)
     return None

@@ -143,7 +143,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
             plan.Registry(host=entry.host, http=entry.http, insecure=entry.insecure, mirrors=entry.mirrors)
             for entry in config.registries
         ),
-        frontends=config.frontends.allowed or (),
+        frontends=config.frontends.allowed,
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,
         silence=seconds(silence) if silence else None,

@@ -49,6 +49,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
     return config.model_copy(
         update={
             "isolation": found.isolation or config.isolation,
+            "frontends": found.frontends or config.frontends,
             "maxima": maxima,
             "pod": pod,
             "timeouts": times.model_copy(update=_bounded(times, maxima.timeouts)),

@@ -17,6 +17,7 @@ from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Failure
 from imagebuild.runner import process, pushed
+from imagebuild.runner.blame import blame
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl
 from imagebuild.runner.diagnose import diagnose, failure, last_error, line_number
@@ -82,14 +83,16 @@ class Build:
                 details=replace(details, images=self.images, platform=platform),
             )
         out_of_memory = self.oom_kills() > killed
+        error = last_error(lines)
         found = diagnose(
             trace.failed,
-            last_error(lines),
+            error,
             line_number(lines),
             imported=self.cache.read,
             out_of_memory=out_of_memory,
             runc=_runc_errors(self.runc_log),
         )
+        found = blame(found, trace.failed, error, self.plan)
         stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
+from imagebuild.runner import frontend
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.reference import repository
 
@@ -54,7 +55,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         "buildctl",
         f"--addr={inputs.address}",
         "build",
-        "--frontend=dockerfile.v0",
+        *frontend.options(plan),
         "--progress=plain",
         f"--trace={inputs.trace}",
         f"--metadata-file={inputs.metadata}",

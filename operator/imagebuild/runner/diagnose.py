@@ -37,7 +37,7 @@ _KILLED = 137
 _TAIL_LINES = 20
 
 _TABLE = (
-    (Reason.FRONTEND_NOT_ALLOWED, (r"is not an allowed gateway source$",)),
+    (Reason.FRONTEND_NOT_ALLOWED, (r"is not an allowed gateway source$", r"^invalid frontend: gateway\.v0$")),
     (Reason.STEP_FAILED, (r"^unable to find (user|group) ",)),
     (
         Reason.DAEMON_DIED,
