@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from generator.commands import commands
 from generator.golden import golden
 from generator.reference import reference
 from imagebuild.api.crd import crd
@@ -25,6 +26,7 @@ def files() -> dict[Path, str]:
     return {
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": _yaml(crd()),
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
+        ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
         SECCOMP_MODULE: _seccomp_module(),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
     }

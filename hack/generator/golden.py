@@ -29,10 +29,17 @@ EVERYTHING = {
         {"host": "docker.io", "mirrors": ["mirror.example.com/docker.io"]},
         {"host": "registry.example.com:5000", "http": True},
         {"host": "lab.example.com", "insecure": True},
+        {"host": "vault.example.com", "clientCertificate": {"name": "registry-client"}},
     ],
     "sbomScanner": "registry.example.com/sbom-scanner:1",
     "frontends": {"allowed": ["docker/dockerfile"]},
     "certificateAuthorities": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+    "proxy": {
+        "http": "http://proxy.example.com:3128",
+        "https": "http://proxy.example.com:3128",
+        "noProxy": [".svc", "10.0.0.0/8"],
+        "secretRef": {"name": "egress-proxy"},
+    },
     "pod": {
         "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
         "imagePullSecrets": ["builder-pull"],

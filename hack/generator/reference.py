@@ -8,12 +8,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefinedType
 
-from imagebuild.api import names
+from imagebuild.api import names, timespan
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.crd import crd
 from imagebuild.api.pod import Resources
@@ -27,6 +28,10 @@ _INTRODUCTION = """\
 
 Of `imagebuild.dev/v1alpha1`. `kubectl explain imagebuild.spec.timeouts`, say, tells it from the cluster.
 
+[Spec](#spec): {spec}.
+[Status](#status). [Configuration](#configuration) of the operator. [Labels and annotations](#labels-and-annotations).
+[Reasons](#reasons).
+
 """
 _SPEC = """\
 ## Spec
@@ -34,6 +39,15 @@ _SPEC = """\
 No field has a default in the schema, so that what is in git and what is in the cluster stay equal; what the operator
 uses where a field is not given is in `status.effective`. A change of a field with "yes" starts a new run. Every other
 one applies to the next attempt and rebuilds nothing.
+
+`[]` stands for each entry of a list, ≤ for the greatest length or number, and **must** for what must be given where the
+field above it is. What breaks a rule the API server refuses, with these words. A time span is a number with a unit, or
+several of them: `90s`, `1h30m`.
+
+"""
+_AFFINITY = "pod.affinity"
+_AS_IN_A_POD = """\
+As in a Pod, and under the same names.
 
 """
 _STATUS = """\
@@ -57,7 +71,7 @@ _REASONS = """\
 ## Reasons
 
 `status.reason`, and `failure.reason` where a build has failed. The exit code is for tools that wait for a
-build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 4 stopped.
+build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 4 stopped, 5 too late.
 
 """
 
@@ -65,10 +79,12 @@ build and end as it did: 1 the user's fault, 2 configuration, 3 infrastructure, 
 def reference() -> str:
     properties = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     spec, status = (dict(_nodes(properties[part])) for part in ("spec", "status"))
+    sections = _sections(spec)
     return "".join(
         [
-            _INTRODUCTION,
-            _SPEC + _table(["field", "type and limits", "rebuilds", "meaning and rules"], _spec_rows(spec)),
+            _INTRODUCTION.format(spec=", ".join(f"[{name}](#{name.replace('.', '').lower()})" for name in sections)),
+            _SPEC + "".join(f"- Rule: {rule}.\n" for rule in _rules(properties["spec"])) + "\n",
+            *(_section(name, nodes) for name, nodes in sections.items()),
             _STATUS + _table(["field", "type", "meaning"], _status_rows(status)),
             _CONFIGURATION + _table(["key", "type", "default", "meaning"], _keys(OperatorConfig)),
             _NAMES + _table(["name", "where and what"], _names()),
@@ -77,8 +93,19 @@ def reference() -> str:
     )
 
 
-def _spec_rows(nodes: Mapping[str, Schema]) -> list[list[str]]:
-    return [[f"`{path}`", _type(node), _rebuilds(path), _meaning(node)] for path, node in nodes.items()]
+def _sections(nodes: Mapping[str, Schema]) -> dict[str, dict[str, Schema]]:
+    """By the first field, and what is long and known from elsewhere by itself."""
+    found: dict[str, dict[str, Schema]] = {}
+    for path, node in nodes.items():
+        section = _AFFINITY if path.startswith(_AFFINITY) else path.partition(".")[0].removesuffix("[]")
+        found.setdefault(section, {})[path] = node
+    return {name: found[name] for name in sorted(found, key=lambda name: name == _AFFINITY)}
+
+
+def _section(name: str, nodes: Mapping[str, Schema]) -> str:
+    rows = [[f"`{path}`", _limits(node), _rebuilds(path), _meaning(node)] for path, node in nodes.items()]
+    head = ["field", "type and limits", "rebuilds", "meaning and rules"]
+    return f"### {name}\n\n" + (_AS_IN_A_POD if name == _AFFINITY else "") + _table(head, rows)
 
 
 def _status_rows(nodes: Mapping[str, Schema]) -> list[list[str]]:
@@ -89,9 +116,17 @@ def _nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
     """Every field with its path, objects before what they hold."""
     for name, node in schema.get("properties", {}).items():
         here = f"{path}.{name}" if path else name
-        yield here, node
+        yield here, {**node, _MUST: name in schema.get("required", ())}
         yield from _nodes(node, here)
         yield from _nodes(node.get("items", {}), f"{here}[]")
+
+
+_MUST = "must be given"
+"""In the copies that the tables are made of."""
+
+
+def _limits(node: Schema) -> str:
+    return _type(node) + (", **must**" if node[_MUST] else "")
 
 
 def _type(node: Schema) -> str:  # noqa: PLR0911  a table
@@ -106,10 +141,15 @@ def _type(node: Schema) -> str:  # noqa: PLR0911  a table
             return f"map{_limit(node, 'maxProperties')} of {_type(node['additionalProperties'])}"
         case "string" if node.get("format") == "date-time":
             return "time"
+        case "string" if any(_SPAN in rule for rule in _rules(node)):
+            return "time span"
         case "string":
             return f"string{_limit(node, 'maxLength')}"
+        case "boolean":
+            return _WORDS[bool]
         case kind:
-            return str(kind)
+            least = f" ≥ {node['minimum']:,}" if "minimum" in node else ""
+            return f"{kind}{least}{_limit(node, 'maximum')}"
 
 
 def _limit(node: Schema, key: str) -> str:
@@ -118,11 +158,15 @@ def _limit(node: Schema, key: str) -> str:
 
 def _meaning(node: Schema) -> str:
     said = [node["description"].removesuffix(_COLUMN).strip()] if "description" in node else []
-    rules = [rule["message"] for part in (node, node.get("items", {})) for rule in part.get(_RULES, ())]
-    return _sentence(*said, *(f"Rule: {rule}." for rule in rules))
+    parts = (node, node.get("items", {}), node.get("additionalProperties", {}))
+    return _sentence(*said, *(f"Rule: {rule}." for part in parts for rule in _rules(part)))
 
 
-_RULES = "x-kubernetes-validations"
+def _rules(node: Schema) -> list[str]:
+    return [rule["message"] for rule in node.get("x-kubernetes-validations", ())]
+
+
+_SPAN = "must be a time span"
 _COLUMN = "Build input: a change starts a new run."
 """What the reference has a column for."""
 
@@ -151,7 +195,7 @@ def _model_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 
 
 def _kind(field: FieldInfo) -> str:
-    kind = _word(field.annotation)
+    kind = "time span" if _is_span(field.metadata) else _word(field.annotation)
     bounds = [
         f"{word} {getattr(bound, key)}" for bound in field.metadata for key, word in _BOUNDS if hasattr(bound, key)
     ]
@@ -162,7 +206,14 @@ _BOUNDS = (("ge", "≥"), ("le", "≤"))
 _WORDS = {str: "string", bool: "true or false", int: "integer"}
 
 
+def _is_span(metadata: Iterable[Any]) -> bool:
+    return any(getattr(part, "func", None) is timespan.checked for part in metadata)
+
+
 def _word(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        of, *metadata = get_args(annotation)
+        return "time span" if _is_span(metadata) else _word(of)
     if get_origin(annotation) in (Union, UnionType):
         (given,) = (option for option in get_args(annotation) if option is not type(None))
         return _word(given)
@@ -179,13 +230,13 @@ def _default(field: FieldInfo) -> str:  # noqa: PLR0911  a table
     if field.is_required():
         return "must be given"
     match field.default:
-        case Resources() as given:
+        case Resources() as given if given != Resources():
             return f"requests {_plain(given.requests)}, limits {_plain(given.limits)}"
         case BaseModel():
             return ""  # the rows below have those of its fields
         case Enum() as word:
             return f"`{word.value}`"
-        case None | () | "":
+        case None | () | "" | PydanticUndefinedType():
             return ""
         case bool() as truth:
             return f"`{str(truth).lower()}`"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcluster import buildkit, engine, oci, pins, places
+from localcluster import buildkit, credentials, engine, oci, pins, places
 from localcluster.engine import Engine
 from localcluster.pins import REPOSITORY, Pins, digest
 from localcluster.places import OPEN, Lock, Places
@@ -58,7 +58,8 @@ def build(versions: Pins, where: Places) -> dict[str, str]:
     with Lock(where):
         wheels = _wheels(versions, where.cache) if mirror else ""
         bases = _bases(versions, mirror)
-        builder = _image("builder", _builder_sources(), bases)
+        helpers = {"CREDENTIALS": credentials.image(versions, where.cache, LOCAL)} if mirror else {}
+        builder = _image("builder", _builder_sources(), {**bases, **helpers})
         operator_args = {"PYTHON_IMAGE": bases["PYTHON_IMAGE"], **({"WHEELS": wheels} if wheels else {})}
         operator = _image("operator", [*files(SOURCES / "imagebuild"), REQUIREMENTS], operator_args)
         resolved = _push([builder, operator], versions, where, docker, mirror)
@@ -83,8 +84,8 @@ def _bases(versions: Pins, mirror: str) -> dict[str, str]:
 
 
 def _builder_sources() -> list[Path]:
-    package = SOURCES / "imagebuild"
-    return [package / "__init__.py", *files(package / "contract"), *files(package / "runner")]
+    package, helpers = SOURCES / "imagebuild", files(credentials.SOURCE)
+    return [package / "__init__.py", *(f for part in ("contract", "runner") for f in files(package / part)), *helpers]
 
 
 def files(directory: Path) -> Iterator[Path]:

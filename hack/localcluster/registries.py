@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from localcluster import gobuild, oci
+from localcluster import certificates, gobuild, oci
 from localcluster.engine import Engine
 from localcluster.pins import Pins, digest
 from localcluster.places import NETWORK, OPEN, PRIVATE, PRIVATE_USER, Places, write
@@ -150,27 +150,9 @@ def _credentials(places: Places) -> None:
         write(places.password, password, 0o600)
         write(directory / "htpasswd", f"{PRIVATE_USER}:{bcrypt(password)}\n", 0o600)
     if not (directory / "server.crt").exists():
-        _certificates(directory)
-
-
-def _certificates(directory: Path) -> None:
-    host = PRIVATE.partition(":")[0]
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    extensions = directory / "extensions"
-    extensions.write_text(f"subjectAltName=DNS:{host},DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-    run(
-        *("openssl", "req", "-x509", *key, "-days", "365", "-subj", "/CN=imagebuild test CA"),
-        *("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"),
-        *("-keyout", "ca.key", "-out", "ca.crt"),
-        cwd=directory,
-    )
-    run("openssl", "req", *key, "-subj", f"/CN={host}", "-keyout", "server.key", "-out", "server.csr", cwd=directory)
-    run(
-        *("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
-        *("-days", "365", "-extfile", extensions, "-out", "server.new"),
-        cwd=directory,
-    )
-    (directory / "server.new").rename(directory / "server.crt")
+        host = PRIVATE.partition(":")[0]
+        certificates.authority(directory, "imagebuild test CA")
+        certificates.signed(directory, "server", host, certificates.serves(host))
 
 
 def bcrypt(password: str) -> str:

@@ -7,13 +7,19 @@ from testbed.kubectl import Document, Kubectl
 
 def make(kubectl: Kubectl, name: str, mode: str = "0777") -> None:
     """A claim of the default StorageClass; its directory has this mode."""
-    pod = f"prepare-{name}"
     claim: Document = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": name},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
+    kubectl.apply(claim)
+    prepare(kubectl, name, mode)
+
+
+def prepare(kubectl: Kubectl, name: str, mode: str = "0777") -> None:
+    """Of a claim that is there: its directory gets this mode."""
+    pod = f"prepare-{name}"
     container = {
         "name": "prepare",
         "image": kubectl.place.builder_image,
@@ -21,7 +27,7 @@ def make(kubectl: Kubectl, name: str, mode: str = "0777") -> None:
         "securityContext": {"runAsUser": 0},
         "volumeMounts": [{"name": "claim", "mountPath": "/claim"}],
     }
-    prepare: Document = {
+    document: Document = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": pod},
@@ -32,6 +38,6 @@ def make(kubectl: Kubectl, name: str, mode: str = "0777") -> None:
             "volumes": [{"name": "claim", "persistentVolumeClaim": {"claimName": name}}],
         },
     }
-    kubectl.apply(claim, prepare)
+    kubectl.apply(document)
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{pod}", "--timeout=120s", timeout=130)
     kubectl("delete", "pod", pod)

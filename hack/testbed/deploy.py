@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import faults, frontend
+from testbed import egress, faults, frontend, mutualtls
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -19,7 +19,7 @@ ISOLATION_MODES = ("Rootless", "UsernsMasked", "Userns")
 ALLOWED = {
     "labels": ["kueue.x-k8s.io/queue-name", "team=*"],
     "annotations": ["example.com/*"],
-    "serviceAccounts": ["builder"],
+    "serviceAccounts": ["builder", "cloud-*"],
     "priorityClasses": ["e2e-*"],
 }
 """What the tests' ImageBuilds may say of their pods."""
@@ -32,20 +32,32 @@ def scanner(place: Place) -> str:
 
 def operator_config(place: Place) -> dict[str, object]:
     """The operator's configuration for this place, with namespaces for each isolation mode. JSON is YAML."""
+    plain = (place.registry, egress.beyond(place.registry), faults.HOST)
     docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
     return {
         "builder": {"image": place.builder_image},
         "isolation": "Rootless",
         "namespaces": [
             *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
+            {"match": "*-proxied", "proxy": _behind(egress.ADDRESS)},
+            {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
             {"match": "*-builtin", "frontends": {"allowed": []}},
         ],
-        "registries": [*docker_hub, *({"host": host, "http": True} for host in (place.registry, faults.HOST))],
-        "certificateAuthorities": place.authorities,
+        "registries": [
+            *docker_hub,
+            *({"host": host, "http": True} for host in plain),
+            {"host": mutualtls.HOST, "clientCertificate": {"name": mutualtls.SECRET}},
+        ],
+        "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
         "pod": {"allow": ALLOWED},
+        "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
     }
+
+
+def _behind(proxy: str) -> dict[str, object]:
+    return {"http": f"http://{proxy}", "https": f"http://{proxy}", "secretRef": {"name": egress.SECRET}}
 
 
 def overlay(place: Place, directory: Path) -> None:
@@ -56,6 +68,7 @@ def overlay(place: Place, directory: Path) -> None:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [base],
+        "components": [f"{base}/components/cache-volumes"],
         "images": [
             _image("imagebuild-operator", place.operator_image),
             _image("imagebuild-builder", place.builder_image),

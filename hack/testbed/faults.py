@@ -173,40 +173,9 @@ def _layer(content: bytes) -> bool:
 
 def manifests(image: str, registry: str) -> list[dict[str, Any]]:
     """ConfigMap, Pod and Service; images behind are `faults.imagebuild-faults:5000/FAULT/NAME:TAG`."""
-    labels = {"app": NAME}
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": NAME},
-            "data": {"faults.py": Path(__file__).read_text()},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": NAME, "labels": labels},
-            "spec": {
-                "automountServiceAccountToken": False,
-                "containers": [
-                    {
-                        "name": NAME,
-                        "image": image,
-                        "command": ["python3", "/program/faults.py", registry, str(PORT)],
-                        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-                        "volumeMounts": [{"name": "program", "mountPath": "/program", "readOnly": True}],
-                    }
-                ],
-                "terminationGracePeriodSeconds": 1,
-                "volumes": [{"name": "program", "configMap": {"name": NAME}}],
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": NAME},
-            "spec": {"selector": labels, "ports": [{"port": PORT}]},
-        },
-    ]
+    from testbed.server import scripted  # noqa: PLC0415 not there in the pod
+
+    return scripted(NAME, image, PORT, Path(__file__), registry)
 
 
 def serve(registry: str, port: int) -> None:

@@ -82,47 +82,9 @@ class Handler(BaseHTTPRequestHandler):
 
 def manifests(image: str) -> list[dict[str, Any]]:
     """ConfigMap, Pod and Service. The URL in the namespace is http://git:8080/NAME.git."""
-    labels = {"app": NAME}
-    mounts = [
-        {"name": "program", "mountPath": "/program", "readOnly": True},
-        {"name": "repositories", "mountPath": "/repositories"},
-    ]
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": NAME},
-            "data": {"gitserver.py": Path(__file__).read_text()},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": NAME, "labels": labels},
-            "spec": {
-                "automountServiceAccountToken": False,
-                "containers": [
-                    {
-                        "name": NAME,
-                        "image": image,
-                        "command": ["python3", "/program/gitserver.py", "/repositories", str(PORT)],
-                        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-                        "volumeMounts": mounts,
-                    }
-                ],
-                "terminationGracePeriodSeconds": 1,
-                "volumes": [
-                    {"name": "program", "configMap": {"name": NAME}},
-                    {"name": "repositories", "emptyDir": {}},
-                ],
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": NAME},
-            "spec": {"selector": labels, "ports": [{"port": PORT}]},
-        },
-    ]
+    from testbed.server import scripted  # noqa: PLC0415 not there in the pod
+
+    return scripted(NAME, image, PORT, Path(__file__), "/repositories", repositories={"emptyDir": {}})
 
 
 def serve(root: Path, port: int) -> None:

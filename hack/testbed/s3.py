@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-from typing import Any
-
 from localcluster import gobuild, pins, places
 from testbed.kubectl import Document, Kubectl
+from testbed.server import awaits, hand_over, server
 
 NAME = "s3"
 PORT = 7070
@@ -14,9 +12,8 @@ REGION = "us-east-1"
 BUCKET = "caches"
 USER, PASSWORD = "builder", "not-so-secret-key"
 _PROGRAM = "/data/versitygw"
-_WAIT = f"mkdir -p /data/store/{BUCKET} /data/notes && until [ -x {_PROGRAM} ]; do sleep 0.2; done"
+_WAIT = f"mkdir -p /data/store/{BUCKET} /data/notes && {awaits(_PROGRAM)}"
 _SERVE = f"exec {_PROGRAM} --port :{PORT} --region {REGION} posix --sidecar /data/notes /data/store"
-_TAKE = f"cat > {_PROGRAM}.new && chmod +x {_PROGRAM}.new && mv {_PROGRAM}.new {_PROGRAM}"
 
 
 def url(namespace: str) -> str:
@@ -27,11 +24,7 @@ def serve(kubectl: Kubectl) -> None:
     """Until its namespace goes. The program is compiled where it is not there yet: some minutes."""
     program = gobuild.binary(pins.load(), places.find().cache, "versitygw")
     kubectl.apply(*_manifests(kubectl.place.builder_image))
-    kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{NAME}", "--timeout=120s", timeout=130)
-    with program.open("rb") as content:
-        words = kubectl.command("exec", "-i", NAME, "--", "sh", "-c", _TAKE)
-        subprocess.run(words, stdin=content, check=True, capture_output=True, timeout=120)
-    kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s", timeout=70)
+    hand_over(kubectl, NAME, program, _PROGRAM)
 
 
 def objects(kubectl: Kubectl) -> list[str]:
@@ -46,33 +39,13 @@ def credentials(name: str, password: str = PASSWORD) -> Document:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"credentials": text}}
 
 
-def _manifests(image: str) -> list[dict[str, Any]]:
-    labels = {"app": NAME}
-    container = {
-        "name": NAME,
-        "image": image,
-        "command": ["sh", "-c", f"{_WAIT}; {_SERVE}"],
-        "env": [{"name": "ROOT_ACCESS_KEY", "value": USER}, {"name": "ROOT_SECRET_KEY", "value": PASSWORD}],
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-    }
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": NAME, "labels": labels},
-            "spec": {
-                "automountServiceAccountToken": False,
-                "containers": [container],
-                "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
-                "terminationGracePeriodSeconds": 1,
-                "volumes": [{"name": "data", "emptyDir": {}}],
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": NAME},
-            "spec": {"selector": labels, "ports": [{"port": PORT}]},
-        },
-    ]
+def _manifests(image: str) -> list[Document]:
+    return server(
+        NAME,
+        image,
+        PORT,
+        ["sh", "-c", f"{_WAIT}; {_SERVE}"],
+        volumes={"/data": {"emptyDir": {}}},
+        env={"ROOT_ACCESS_KEY": USER, "ROOT_SECRET_KEY": PASSWORD},
+        security={"runAsUser": 1000, "fsGroup": 1000},
+    )

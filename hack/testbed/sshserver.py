@@ -5,23 +5,21 @@ Repositories are made by pushing to them. The program is compiled here and copie
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from localcluster import gobuild, pins, places
 from localcluster.pins import digest
 from localcluster.work import run, step
-from testbed.kubectl import Kubectl
+from testbed.kubectl import Document, Kubectl
 from testbed.place import ROOT
+from testbed.server import awaits, hand_over, server
 
 NAME = "ssh"
 PORT = 2222
 _SOURCE = ROOT / "hack" / "sshd"
 _PROGRAM = "/tmp/sshd"
-_START = f"until [ -x {_PROGRAM} ]; do sleep 0.1; done; exec {_PROGRAM} /tmp :{PORT} /keys/host /keys/client.pub"
-_COPY = f"cat > {_PROGRAM}.new && chmod +x {_PROGRAM}.new && mv {_PROGRAM}.new {_PROGRAM}"
+_START = f"{awaits(_PROGRAM)}; exec {_PROGRAM} /tmp :{PORT} /keys/host /keys/client.pub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,45 +57,14 @@ def program() -> Path:
 def start(kubectl: Kubectl, keys: Keys) -> None:
     """Its address in the cluster is ssh.NAMESPACE, port 2222."""
     kubectl.apply(*manifests(kubectl.place.builder_image, keys))
-    kubectl("wait", "--for=jsonpath={.status.phase}=Running", f"pod/{NAME}", "--timeout=120s", timeout=130)
-    copy = kubectl.command("exec", "-i", NAME, "--", "sh", "-c", _COPY)
-    subprocess.run(copy, input=program().read_bytes(), check=True, timeout=120)
-    kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s", timeout=70)
+    hand_over(kubectl, NAME, program(), _PROGRAM)
 
 
-def manifests(image: str, keys: Keys) -> list[dict[str, Any]]:
-    labels = {"app": NAME}
+def manifests(image: str, keys: Keys) -> list[Document]:
     given = {name: keys.text(name) for name in ("host", "client.pub")}
-    container = {
-        "name": NAME,
-        "image": image,
-        "command": ["sh", "-c", _START],
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "volumeMounts": [
-            {"name": "keys", "mountPath": "/keys", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    }
+    secret = f"{NAME}-server"
+    volumes: dict[str, Document] = {"/keys": {"secret": {"secretName": secret}}, "/tmp": {"emptyDir": {}}}
     return [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{NAME}-server"}, "stringData": given},
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": NAME, "labels": labels},
-            "spec": {
-                "automountServiceAccountToken": False,
-                "containers": [container],
-                "terminationGracePeriodSeconds": 1,
-                "volumes": [
-                    {"name": "keys", "secret": {"secretName": f"{NAME}-server"}},
-                    {"name": "tmp", "emptyDir": {}},
-                ],
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": NAME},
-            "spec": {"selector": labels, "ports": [{"port": PORT}]},
-        },
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": given},
+        *server(NAME, image, PORT, ["sh", "-c", _START], volumes=volumes),
     ]

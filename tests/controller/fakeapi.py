@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from controller.objects import BUILDS, KINDS, LEASES, PODS, Change, Document, Key, Objects, RefusedError
+from controller.objects import BUILDS, CLAIMS, KINDS, LEASES, PODS, Change, Document, Key, Objects, RefusedError
 from controller.protocol import DISCOVERY, Watch, error_event, merged, refusal, selector
 from imagebuild.api import names
 
@@ -76,7 +76,7 @@ class Fault:
 class ApiServer:
     def __init__(self, granted: AbstractSet[tuple[str, str]]) -> None:
         """What the operator may do: resources, with their subresources, and verbs."""
-        self._granted = granted
+        self._granted = set(granted)
         self.objects = Objects()
         self.requests: list[Request] = []
         self.refused: list[tuple[Request, RefusedError]] = []
@@ -106,6 +106,9 @@ class ApiServer:
             await runner.cleanup()
 
     # what tests order and ask
+
+    def grant(self, *more: tuple[str, str]) -> None:
+        self._granted |= set(more)
 
     def fail(self, verb: str, resource: str, code: int = 0, **more: Any) -> Fault:
         self.faults.append(Fault(verb, resource, code, **more))
@@ -211,17 +214,17 @@ class ApiServer:
         if request.verb in ("update", "patch", "delete"):
             self._guard(request, key, body)
         match request.verb, request.resource:
-            case "get", "imagebuilds" | "pods" | "leases":
+            case "get", "imagebuilds" | "pods" | "leases" | "persistentvolumeclaims":
                 return self.objects.get(request.resource, key)
-            case "create", "pods" | "events" | "leases":
+            case "create", "pods" | "events" | "leases" | "persistentvolumeclaims":
                 return self.objects.create(request.resource, body)
             case "update", "leases":
                 return self.objects.replace(LEASES, key, body)
             case "update", "imagebuilds/status":
                 return self.objects.replace_status(BUILDS, key, body)
-            case "patch", "pods":
-                return self._patch_pod(key, body)
-            case "delete", "imagebuilds" | "pods":
+            case "patch", "pods" | "persistentvolumeclaims":
+                return self._patch(request.resource, key, body)
+            case "delete", "imagebuilds" | "pods" | "persistentvolumeclaims":
                 return self.objects.delete(request.resource, key)
             case _:
                 raise RefusedError(405, "MethodNotAllowed", f"{request.verb} on {request.resource}")
@@ -234,14 +237,18 @@ class ApiServer:
         old = self.objects.get(request.resource.partition("/")[0], key)
         self.objects.guard(old, given["uid"], given.get("resourceVersion"))
 
-    def _patch_pod(self, key: Key, patch: Document) -> Document:
-        old = self.objects.get(PODS, key)
+    def _patch(self, plural: str, key: Key, patch: Document) -> Document:
+        old = self.objects.get(plural, key)
         new = merged(old, patch)
+        return self.objects.replace(plural, key, new if plural == CLAIMS else self._pod(key, old, new))
+
+    @staticmethod
+    def _pod(key: Key, old: Document, new: Document) -> Document:
         before, after = (document["spec"].get("activeDeadlineSeconds") for document in (old, new))
         if before is not None and (after is None or after > before):
             told = f"Invalid value: {after}: must be less than or equal to previous value"
             raise RefusedError(422, "Invalid", f'Pod "{key[1]}" is invalid: spec.activeDeadlineSeconds: {told}')
-        return self.objects.replace(PODS, key, {**new, "status": old["status"]})
+        return {**new, "status": old["status"]}
 
     def _list(self, http: web.Request, plural: str) -> Document:
         start, version = 0, self.objects.version

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-_RBAC = Path(__file__).parents[2] / "manifests" / "operator" / "rbac.yaml"
+_MANIFESTS = Path(__file__).parents[2] / "manifests"
+_RBAC = _MANIFESTS / "operator" / "rbac.yaml"
 
 Grants = dict[tuple[str, str], set[str]]
 """Verbs by API group and resource."""
@@ -27,8 +28,13 @@ def granted_at_home() -> tuple[Grants, set[str]]:
     return _grants(rules), {name for rule in rules for name in rule.get("resourceNames", ())}
 
 
-def _rules(kind: str) -> list[dict[str, Any]]:
-    (role,) = (each for each in yaml.safe_load_all(_RBAC.read_text()) if each["kind"] == kind)
+def granted_for_claims() -> Grants:
+    """In the whole cluster, by the component for cache volumes."""
+    return _grants(_rules("ClusterRole", _MANIFESTS / "components" / "cache-volumes" / "rbac.yaml"))
+
+
+def _rules(kind: str, file: Path = _RBAC) -> list[dict[str, Any]]:
+    (role,) = (each for each in yaml.safe_load_all(file.read_text()) if each["kind"] == kind)
     rules: list[dict[str, Any]] = role["rules"]
     return rules
 

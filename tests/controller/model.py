@@ -17,6 +17,7 @@ import make
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import parse
+from imagebuild.controller.claims import ClaimKeeper
 from imagebuild.controller.cluster import ApiError, Cluster, UnansweredError
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
@@ -198,6 +199,7 @@ class Operator:
             self.queue,
             self.slots,
             config,
+            claims=ClaimKeeper(FakeCluster(truth), self.store, config),
             pace=Pace(),
             written=lambda build, status: None,
             clock=clock,

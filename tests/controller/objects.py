@@ -18,11 +18,13 @@ Key = tuple[str, str]
 """Namespace and name."""
 
 BUILDS, PODS, EVENTS, LEASES = names.PLURAL, "pods", "events", "leases"
+CLAIMS = "persistentvolumeclaims"
 KINDS = {
     BUILDS: (names.API_VERSION, names.KIND),
     PODS: ("v1", "Pod"),
     EVENTS: ("v1", "Event"),
     LEASES: ("coordination.k8s.io/v1", "Lease"),
+    CLAIMS: ("v1", "PersistentVolumeClaim"),
 }
 _SERVED = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 _STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]

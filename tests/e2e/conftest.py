@@ -17,6 +17,7 @@ from testbed.deploy import deploy
 from testbed.kubectl import Kubectl
 from testbed.place import Place
 from testbed.place import place as find_place
+from testbed.server import ready
 
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
 
@@ -82,7 +83,7 @@ def proxy(kubectl: Kubectl) -> Iterator[None]:
     kubectl.apply(namespace)
     here = kubectl.within(faults.NAMESPACE)
     here.apply(*faults.manifests(kubectl.place.builder_image, kubectl.place.registry))
-    here("wait", "--for=condition=Ready", f"pod/{faults.NAME}", "--timeout=120s", timeout=130)
+    ready(here, faults.NAME)
     yield
     kubectl("delete", "namespace", faults.NAMESPACE, timeout=120)
 
@@ -113,7 +114,7 @@ def git_server(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": BASELINE}})
     here = kubectl.within(name)
     here.apply(*gitserver.manifests(kubectl.place.builder_image))
-    here("wait", "--for=condition=Ready", "pod/git", "--timeout=120s", timeout=130)
+    ready(here, gitserver.NAME)
     with here.forward("service/git", gitserver.PORT) as port:
         yield f"http://git.{name}:{gitserver.PORT}", f"http://127.0.0.1:{port}"
     kubectl("delete", "namespace", name, "--wait=false")

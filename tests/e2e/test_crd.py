@@ -42,6 +42,7 @@ GOOD = {
     "the shortest": spec(source={"git": GIT}),
     "no source at all": spec(dockerfile={"inline": "FROM scratch"}),
     "a branch with a slash, and a commit": spec(source={"git": {**GIT, "branch": "feature/a-1", "commit": "a" * 40}}),
+    "a tag of one package of many": spec(source={"git": {**GIT, "tag": "@shop/cart@1.2.0"}}),
     "a full ref": spec(source={"git": {**GIT, "ref": "refs/pull/7/head"}}),
     "a git server in the cluster": spec(source={"git": {"url": "http://git.tools:8080/a.git"}}),
     "a password for git, and all of it": spec(
@@ -116,6 +117,9 @@ GOOD = {
         }
     ),
     "a cache volume": spec(cache={"volume": {"claimName": "a"}}),
+    "a template of cache volumes": spec(
+        cache={"volume": {"template": {"size": "20Gi", "storageClassName": "fast", "key": "Any word, ü"}}}
+    ),
     "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
@@ -137,6 +141,11 @@ BAD = {
         spec(source={"git": {**GIT, "branch": "--upload-pack=x"}}),
         "must be a name that git accepts",
     ),
+    "a ref that names nothing": (
+        spec(source={"git": {**GIT, "ref": "refs/heads/"}}),
+        "must be a name that git accepts",
+    ),
+    "a sign that git takes for HEAD": (spec(source={"git": {**GIT, "branch": "@"}}), "must be a name that git accepts"),
     "a short commit": (spec(source={"git": {**GIT, "commit": "abc1234"}}), "must be the full id: 40 or 64 hex digits"),
     "a password in the URL": (
         spec(source={"git": {"url": "https://me:secret@git.example.com/a.git"}}),
@@ -284,6 +293,20 @@ BAD = {
         "must be https://host without a password",
     ),
     "a bucket with a comma": (spec(cache={"import": [{"s3": {**S3, "bucket": "a,b=c"}}]}), "must have letters, digits"),
+    "a cache volume of neither kind": (spec(cache={"volume": {}}), "give claimName for a claim of yours, or template"),
+    "a cache volume of both kinds": (
+        spec(cache={"volume": {"claimName": "a", "template": {"size": "1Gi"}}}),
+        "give claimName for a claim of yours, or template",
+    ),
+    "a cache volume of no size": (spec(cache={"volume": {"template": {}}}), "template.size: Required value"),
+    "a cache volume of nothing": (
+        spec(cache={"volume": {"template": {"size": 0}}}),
+        "size must be more than nothing",
+    ),
+    "a cache volume of much": (
+        spec(cache={"volume": {"template": {"size": "much"}}}),
+        "must be a Kubernetes quantity such as 500m or 4Gi",
+    ),
     "no cache twice": (spec(cache={"noCache": True, "noCacheStages": ["a"]}), "not both"),
     "a stage with a comma": (spec(cache={"noCacheStages": ["a,b"]}), "must be the name of a stage"),
     "no span": (spec(timeouts={"build": "soon"}), "must be a time span such as 90s, 30m or 2h"),

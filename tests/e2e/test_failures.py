@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Repository
-from e2e.story import Story
+from e2e.story import WAITS, Story
 from testbed import registry
 
 pytestmark = pytest.mark.cluster
@@ -58,10 +58,16 @@ def test_a_revision_that_the_repository_does_not_have_is_named(
 def test_a_wrong_password_is_told_from_other_failures_and_final(story: Story) -> None:
     story.kubectl.apply(registry.login_secret(story.place, "push", password="not-the-password"))
     images = {"images": [story.private_image()]}
-    story.apply(story.inline(output=images, registrySecrets=[{"name": "push"}]))
+    story.apply(story.inline(WAITS, output=images, registrySecrets=[{"name": "push"}]))
     status = story.fails("RegistryUnauthorized")
     assert story.place.private_registry in status["message"]
     assert "not-the-password" not in str(status)
+
+
+def test_a_push_without_credentials_is_refused_before_a_step_runs(story: Story) -> None:
+    story.apply(story.inline(WAITS, output={"images": [story.private_image()]}))
+    status = story.fails("RegistryUnauthorized")
+    assert f"no Secret in registrySecrets is for {story.place.private_registry}" in status["message"]
 
 
 def test_a_base_image_that_does_not_exist_is_named(story: Story) -> None:

@@ -128,23 +128,43 @@ def test_a_base_image_of_another_platform_fails_the_build_and_one_that_says_so_d
     assert story.succeeds("cross")["output"]["platform"] == f"linux/{other}"
 
 
-SAME = "FROM busybox:1.37\nRUN mkdir /made && touch /made/here\nCOPY Dockerfile /\n"
+SAME = """\
+ARG BASE
+FROM $BASE
+ARG SOURCE_DATE_EPOCH
+COPY first /
+RUN mkdir /made && echo "$SOURCE_DATE_EPOCH" > /made/here
+COPY second /
+"""
 
 
 def test_builds_of_a_commit_with_its_time_have_one_digest_and_others_have_not(
     story: Story, repository: Repository
 ) -> None:
-    commit = repository.commit({"Dockerfile": SAME})
     alone = {"branch": {"import": "None", "export": "Never"}}
 
-    def build(name: str, **output: str) -> str:
-        source = {"git": {"url": repository.url, "branch": "main", "commit": commit}}
-        story.apply({"source": source, "cache": alone, "output": {"images": [story.image(name)], **output}}, name=name)
+    def build(name: str, cached: int = 0, cache: Any = alone, **output: str) -> str:
+        source = {"git": {"url": repository.url, "branch": "main"}}
+        spec = {"source": source, "args": {"BASE": story.image("base")}}
+        spec["output"] = {"images": [story.image(name)], **output}
+        story.apply({**spec, **({"cache": cache} if cache else {})}, name=name)
         status = story.succeeds(name)
-        assert status["cache"]["cached"] == 0
+        assert status["cache"]["cached"] == cached
         return str(status["output"]["digest"])
 
-    assert build("one", sourceDateEpoch="Commit") == build("two", sourceDateEpoch="Commit")
+    story.apply(story.inline("FROM busybox:1.37\nRUN true\n", output={"images": [story.image("base")]}), name="base")
+    story.succeeds("base")
+    repository.commit({"Dockerfile": SAME, "first": "1", "second": "1"})
+    build("older", cache=None, sourceDateEpoch="Commit")
+    commit = repository.commit({"second": "2"})
+    digests = {
+        build("one", sourceDateEpoch="Commit"),
+        build("two", sourceDateEpoch="Commit"),
+        build("beside-the-older", cache=None, sourceDateEpoch="Commit"),
+        build("from-the-cache", cached=3, cache=None, sourceDateEpoch="Commit"),
+        build("by-number", cached=3, cache=None, sourceDateEpoch=str(repository.time(commit))),
+    }
+    assert len(digests) == 1
     assert build("three") != build("four"), "each has the time at which it was made"
     content = registry.blob(story.place, story.image("one"), manifest(story, story.image("one"))["config"]["digest"])
     created = datetime.fromisoformat(json.loads(content)["created"])

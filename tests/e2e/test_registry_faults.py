@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from e2e.story import Story
+from e2e.story import WAITS, Story
 from testbed import faults
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("proxy")]
@@ -75,7 +75,16 @@ def test_a_push_ends_in_the_reason_of_its_fault(story: Story) -> None:
     for fault in PUSHES:
         dockerfile = ONE_FILE.format(secrets.token_hex())
         story.apply(spec(dockerfile, {"images": [behind(fault, story, f"p{fault}")]}), name=f"app-{fault}")
-    assert reasons(story, list(PUSHES)) == PUSHES
+    assert reasons(story, list(PUSHES)) == PUSHES, story.log()
+
+
+EARLY = {"401": "RegistryUnauthorized", "403": "RegistryDenied", "404": "RepositoryNotFound"}
+
+
+def test_a_push_that_will_be_refused_is_known_before_a_step_runs(story: Story) -> None:
+    for fault in EARLY:
+        story.apply(spec(WAITS, {"images": [behind(fault, story, f"e{fault}")]}), name=f"app-{fault}")
+    assert reasons(story, list(EARLY)) == EARLY
 
 
 def test_a_pull_ends_in_the_reason_of_its_fault_and_a_later_attempt_gets_over_it(story: Story) -> None:

@@ -100,12 +100,21 @@ def test_what_oras_pushes_is_a_source(story: Story, tmp_path: Path) -> None:
     story.succeeds()
 
 
-def test_an_image_of_our_own_is_a_source(story: Story) -> None:
+@pytest.mark.parametrize("compression", ["Gzip", "Zstd"])
+def test_an_image_of_our_own_is_a_source(story: Story, compression: str) -> None:
     inner = "FROM busybox:1.37\nCOPY message /\nRUN grep hello /message"
     files = f"FROM scratch\nCOPY <<END /Dockerfile\n{inner}\nEND\nCOPY <<END /message\nhello\nEND\n"
-    story.apply(story.inline(files), name="base")
+    output = {"images": [story.image()], "compression": {"type": compression}}
+    story.apply(story.inline(files, output=output), name="base")
     digest = story.succeeds("base")["output"]["digest"]
     story.apply({"source": {"oci": {"image": f"{story.image()}@{digest}"}}, **DISCARD}, name="app")
+    story.succeeds()
+
+
+def test_an_image_behind_the_operators_mirror_is_a_source(story: Story) -> None:
+    """Where docker.io cannot be reached the mirror is the only one that has it."""
+    dockerfile = 'FROM scratch\nCOPY bin/busybox /bin/busybox\nRUN ["/bin/busybox", "true"]\n'
+    story.apply({"source": {"oci": {"image": "busybox:1.37"}}, "dockerfile": {"inline": dockerfile}, **DISCARD})
     story.succeeds()
 
 

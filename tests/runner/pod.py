@@ -102,7 +102,11 @@ PUSHED: list[dict[str, Any]] = [
     vertex(EXPORT, "exporting to image", **DONE),
     {
         "statuses": [
-            {"id": f"pushing manifest for r.io/a:1@{DIGEST}", "vertex": EXPORT, "completed": "2026-01-01T00:00:01Z"}
+            {
+                "id": f"pushing manifest for 127.0.0.1:1/a:1@{DIGEST}",
+                "vertex": EXPORT,
+                "completed": "2026-01-01T00:00:01Z",
+            }
         ]
     },
 ]
@@ -129,6 +133,8 @@ class Pod:
         for made in (self.work, self.bin):
             made.mkdir()
         self.stop_file.touch()
+        self.env: dict[str, str] = {}
+        """What the pod has beside its own, such as from a webhook."""
         for name, text in {"rootlesskit": ROOTLESSKIT, "buildkitd": BUILDKITD, "buildctl": BUILDCTL}.items():
             program = self.bin / name
             program.write_text(f"#!{sys.executable}\n{textwrap.dedent(text)}")
@@ -151,7 +157,7 @@ class Pod:
                 *(str(word) for pair in flags.items() for word in pair),
             ],
             cwd=OPERATOR,
-            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "PLANTED": "do-not-pass-on"},
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "PLANTED": "do-not-pass-on", **self.env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -78,14 +78,17 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(401)
         elif first == "to":
             self._answer(302, location=rest)
+        elif first == "odd":
+            self._answer(200, GOOD, length="many")
         elif first == "short":
             self._answer(200, GOOD, length=len(GOOD) + 1)
         elif first.isdigit():
             self._answer(int(first))
         else:
-            self._answer(200, ANSWERS[rest if wanted else first]())
+            made = ANSWERS.get(rest if wanted else first)
+            self._answer(200, made()) if made else self._answer(404)
 
-    def _answer(self, code: int, body: bytes = b"", length: int | None = None, location: str = "") -> None:
+    def _answer(self, code: int, body: bytes = b"", length: int | str | None = None, location: str = "") -> None:
         self.send_response(code)
         if location:
             self.send_header("Location", location)
@@ -155,6 +158,8 @@ def test_what_is_no_archive_or_leads_out_of_it_is_refused(pod: Pod, server: str,
         pytest.param("basic", None, Reason.SOURCE_UNAUTHORIZED, id="none"),
         pytest.param("basic", {}, Reason.SECRET_MISSING, id="a Secret that does not exist"),
         pytest.param("basic", {"password": "hunter2"}, Reason.SECRET_INVALID, id="a Secret without a user"),
+        pytest.param("bearer", {"token": "a\nhunter2"}, Reason.SECRET_INVALID, id="a token of two lines"),
+        pytest.param("bearer", {"token": "hunter2\u2026"}, Reason.SECRET_INVALID, id="a token that was cut"),
     ],
 )
 def test_credentials_come_from_the_secret(
@@ -183,12 +188,25 @@ def test_a_redirect_to_another_host_is_followed_without_the_credentials(
         pytest.param("/404", Reason.SOURCE_UNAUTHORIZED, id="nothing there"),
         pytest.param("/503", Reason.SOURCE_UNAVAILABLE, id="an error of the server"),
         pytest.param("/short/", Reason.SOURCE_UNAVAILABLE, id="an answer that breaks off"),
+        pytest.param("/odd/", Reason.SOURCE_UNAVAILABLE, id="a length that is no number"),
         pytest.param("/to/file:///etc/passwd", Reason.SOURCE_UNAVAILABLE, id="a way into the pod"),
+        pytest.param("/\u00fc/", Reason.SOURCE_UNAUTHORIZED, id="a name that is not ASCII"),
     ],
 )
 def test_what_a_server_answers_becomes_a_reason(pod: Pod, server: str, path: str, reason: Reason) -> None:
     found, log, _ = pod.run(Plan(http=HttpSource(url=server + path)))
     assert found.essentials.reason is reason, log
+
+
+def test_a_redirect_leads_to_no_other_protocol(pod: Pod, server: str) -> None:
+    found, log, _ = pod.run(Plan(http=HttpSource(url=f"{server}/to/ftp://127.0.0.1:1/a.tar")))
+    assert "leads from http to ftp://127.0.0.1:1/a.tar" in found.essentials.message, log
+
+
+def test_a_url_that_is_none_is_named(pod: Pod) -> None:
+    found, log, _ = pod.run(Plan(http=HttpSource(url="https://[::1/a.tar")))
+    assert found.essentials.reason is Reason.SPEC_INVALID, log
+    assert "https://[::1/a.tar" in found.essentials.message
 
 
 def test_a_server_that_is_not_there_is_tried_again_later(pod: Pod) -> None:

@@ -15,17 +15,17 @@ from imagebuild.contract.reasons import Reason
 from runner.conftest import push
 from runner.pod import CACHE, DIGEST, DONE, EXPORT, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
 
-INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
+INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
 
 
 def test_a_success_has_digest_images_platform_and_steps(pod: Pod) -> None:
     found, log, code = pod.run(INLINE)
     assert code == 0, log
     assert (found.essentials.reason, found.essentials.digest) == (Reason.BUILT, DIGEST)
-    assert found.details.images == ("r.io/a:1",)
+    assert found.details.images == ("127.0.0.1:1/a:1",)
     assert found.details.platform == "linux/arm64/v8"
     assert (found.details.steps_cached, found.details.steps_total) == (0, 1)
-    assert f"r.io/a:1@{DIGEST}" in log
+    assert f"127.0.0.1:1/a:1@{DIGEST}" in log
 
 
 def test_a_failing_step_is_named_with_its_exit_code_line_and_last_output(pod: Pod) -> None:

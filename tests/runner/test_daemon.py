@@ -16,7 +16,7 @@ from imagebuild.runner.daemon import Daemon
 from imagebuild.runner.problem import Problem
 from runner.pod import FAILED, PUSHED, SUCCESS, Pod
 
-INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
+INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 """What root may in a pod's place, everybody may in a user namespace."""
 

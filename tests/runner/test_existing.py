@@ -65,6 +65,7 @@ def test_whatever_is_not_clear_is_built(pod: Pod, registry: str, images: list[st
         pytest.param(["404/app:1", "404/app:2"], Reason.BUILT, id="none is there"),
         pytest.param(["404/app:1", "made-from-other/app:1"], Reason.IMAGE_EXISTS, id="one of two is there"),
         pytest.param(["500/app:1", "made-from-other/app:1"], Reason.IMAGE_EXISTS, id="one is there, one not seen"),
+        pytest.param(["made-from-other/app"], Reason.IMAGE_EXISTS, id="one without a tag is there"),
         pytest.param(["403/app:1"], Reason.REGISTRY_UNAUTHORIZED, id="one that we may not see"),
         pytest.param(["500/app:1"], Reason.REGISTRY_UNAVAILABLE, id="a fault of the registry"),
     ],

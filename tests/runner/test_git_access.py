@@ -155,6 +155,12 @@ def test_without_key_and_known_hosts_no_server_is_asked(
     assert over_ssh.seen("ssh") == []
 
 
+def test_the_command_for_known_hosts_asks_the_port_of_the_url(over_ssh: Pod, tmp_path: Path) -> None:
+    url = "ssh://git@git.example.com:2222/a/b.git"
+    found, log, _ = over_ssh.run(Plan(git=GitSource(url=url, secret=secret(tmp_path, ssh_privatekey=KEY))))
+    assert "`ssh-keyscan -p 2222 git.example.com > known_hosts`" in found.essentials.message, log
+
+
 def test_ssh_without_a_secret_is_no_transport(over_ssh: Pod) -> None:
     found, log, _ = over_ssh.run(Plan(git=GitSource(url="git@git.example.com:a/b.git")))
     assert found.essentials.reason is Reason.SOURCE_UNAVAILABLE, log

@@ -11,8 +11,8 @@ from imagebuild.contract.plan import Dockerfile, Output, Plan
 from imagebuild.contract.reasons import Reason
 from runner.pod import DIGEST, STEP, SUCCESS, Pod
 
-INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
-SAID = 'Base image r.io/base was pulled with platform "linux/amd64", expected "linux/arm64" for current build'
+INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
+SAID = 'Base image 127.0.0.1:1/base was pulled with platform "linux/amd64", expected "linux/arm64" for current build'
 
 
 def warning(text: str) -> dict[str, object]:
@@ -23,7 +23,7 @@ def test_an_image_that_starts_from_one_of_another_platform_fails_and_says_what_w
     pod.behave(calls=[{**SUCCESS, "trace": [*SUCCESS["trace"], warning(f"InvalidBaseImagePlatform: {SAID}")]}])
     found, _, code = pod.run(replace(INLINE, platform="linux/arm64"))
     assert (found.essentials.reason, found.essentials.digest, code) == (Reason.PLATFORM_MISMATCH, None, 1)
-    assert found.essentials.message == f"{SAID}; it was pushed as r.io/a:1, {DIGEST}"
+    assert found.essentials.message == f"{SAID}; it was pushed as 127.0.0.1:1/a:1, {DIGEST}"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from imagebuild.contract.plan import Dockerfile, Mount, Output, Plan
 from imagebuild.contract.reasons import Reason
 from runner.pod import DIGEST, DONE, EXPORT, FAILED, PUSHED, SUCCESS, Pod, vertex
 
-INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
+INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
 AS_FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child")
 """Its own process namespace, as in a pod; the user namespace makes it possible without root."""
 
@@ -49,10 +49,12 @@ def test_a_stop_after_one_of_two_images_is_pushed_is_no_success(pod: Pod) -> Non
         vertex(EXPORT, "exporting to image", **DONE),
         vertex(EXPORT, "exporting to image"),
         PUSHED[1],
-        {"statuses": [{"id": f"pushing manifest for r.io/b:1@{DIGEST}", "vertex": EXPORT}]},
+        {"statuses": [{"id": f"pushing manifest for 127.0.0.1:1/b:1@{DIGEST}", "vertex": EXPORT}]},
     ]
     pod.behave(calls=[{"trace": pushing, "sleep": 60}])
-    running = pod.start(Plan(dockerfile=INLINE.dockerfile, output=Output(images=("r.io/a:1", "r.io/b:1"))))
+    running = pod.start(
+        Plan(dockerfile=INLINE.dockerfile, output=Output(images=("127.0.0.1:1/a:1", "127.0.0.1:1/b:1")))
+    )
     pod.wait_for("buildctl")
     pod.stop_file.write_text("Superseded")
     found, _, code = pod.end(running)
@@ -60,7 +62,7 @@ def test_a_stop_after_one_of_two_images_is_pushed_is_no_success(pod: Pod) -> Non
 
 
 def test_a_push_that_was_refused_is_no_success_though_the_trace_has_it_completed(pod: Pod) -> None:
-    refused = vertex(EXPORT, "exporting to image", **DONE, error="failed to push r.io/a:1: denied")
+    refused = vertex(EXPORT, "exporting to image", **DONE, error="failed to push 127.0.0.1:1/a:1: denied")
     pod.behave(calls=[{"trace": [PUSHED[1], refused], "code": 1}])
     found, _, _ = pod.run(INLINE)
     assert (found.essentials.reason, found.essentials.digest) == (Reason.REGISTRY_DENIED, None)

@@ -82,11 +82,12 @@ def test_without_a_revision_the_default_branch_is_built(pod: Pod, repository: Re
     assert (found.essentials.commit, found.essentials.branch) == (tip, "main")
 
 
-def test_an_annotated_tag_is_built_as_the_commit_it_points_to(pod: Pod, repository: Repository) -> None:
+@pytest.mark.parametrize("tag", ["v1", "@shop/cart@1.2.0"])
+def test_an_annotated_tag_is_built_as_the_commit_it_points_to(pod: Pod, repository: Repository, tag: str) -> None:
     tagged = repository.commit()
-    repository.git("tag", "--annotate", "--message=one", "v1")
+    repository.git("tag", "--annotate", "--message=one", tag)
     repository.commit(file="later")
-    found, log, _ = pod.run(Plan(git=GitSource(url=repository.url, ref="refs/tags/v1")))
+    found, log, _ = pod.run(Plan(git=GitSource(url=repository.url, ref=f"refs/tags/{tag}")))
     assert (found.essentials.commit, found.essentials.branch) == (tagged, None), log
 
 
@@ -202,9 +203,9 @@ def test_a_server_that_asks_for_a_password_is_told_from_one_that_is_away(pod: Po
 
 def test_a_commit_fills_the_names_of_the_images(pod: Pod, repository: Repository) -> None:
     tip = repository.commit("feature/A")
-    images = Output(images=("r.io/a:{commit}", "r.io/a:{branch}-{shortCommit}"))
+    images = Output(images=("127.0.0.1:1/a:{commit}", "127.0.0.1:1/a:{branch}-{shortCommit}"))
     found, _, _ = pod.run(Plan(git=GitSource(url=repository.url, branch="feature/A"), output=images))
-    assert found.details.images == (f"r.io/a:{tip}", f"r.io/a:feature-a-{tip[:12]}")
+    assert found.details.images == (f"127.0.0.1:1/a:{tip}", f"127.0.0.1:1/a:feature-a-{tip[:12]}")
 
 
 @pytest.mark.parametrize(

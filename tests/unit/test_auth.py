@@ -24,5 +24,10 @@ def test_each_secret_is_a_directory_that_may_stay_empty_and_readable_by_an_ordin
     assert [(mount["mountPath"], mount["readOnly"]) for mount in part.mounts] == [(m.path, True) for m in mounts]
 
 
+def test_a_service_account_that_is_named_is_asked_for_its_identity() -> None:
+    spec = ImageBuildSpec.model_validate({"output": {"discard": True}, "pod": {"serviceAccountName": "ecr-push"}})
+    assert registry_secrets(spec).plan["service_account"] == "ecr-push"
+
+
 def test_no_secret_is_no_volume() -> None:
     assert registry_secrets(ImageBuildSpec.model_validate({"output": {"discard": True}})).volumes == ()

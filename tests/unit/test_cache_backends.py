@@ -54,6 +54,11 @@ def part(**cache: Any) -> Part:
             f'type=local,"dest=/run/imagebuild/cache/0/a, b",{HOW}',
             id="a directory, quoted where it must be",
         ),
+        pytest.param(
+            {"local": {"claimName": "c", "path": "a\nb"}},
+            f'type=local,"dest=/run/imagebuild/cache/0/a\nb",{HOW}',
+            id="a directory whose name has two lines",
+        ),
         pytest.param({"inline": {}}, "type=inline", id="inline"),
         pytest.param(
             {"registry": {"ref": "r.io/a:c"}, "mode": "Min", "compression": "Estargz"},

@@ -45,6 +45,8 @@ def test_a_full_file_is_read() -> None:
         pytest.param({"limits": {"running": 0}}, ("limits", "running"), id="a limit under which nothing would start"),
         pytest.param({"retryLimit": 11}, ("retryLimit",), id="more attempts than make sense"),
         pytest.param({"timeouts": {"build": "soon"}}, ("timeouts", "build"), id="no time span"),
+        pytest.param({"timeouts": {"queue": "9999999h"}}, ("timeouts", "queue"), id="longer than anybody waits"),
+        pytest.param({"maxima": {"resources": {"cpu": "two"}}}, ("maxima", "resources", "cpu"), id="no quantity"),
         pytest.param({"registries": [{"http": True}]}, ("registries", 0, "host"), id="a registry without a host"),
     ],
 )

@@ -27,7 +27,10 @@ def part_of(*written: dict[str, Any]) -> Part:
         pytest.param("base", "base", id="a word"),
         pytest.param("alpine:3", "alpine:3", id="an image with a tag"),
         pytest.param("docker.io/library/alpine:latest", "alpine", id="an image as BuildKit calls it"),
+        pytest.param("library/alpine:3", "alpine:3", id="an official image"),
+        pytest.param("index.docker.io/library/alpine", "alpine", id="an official image by the other name of the Hub"),
         pytest.param("docker.io/acme/app", "acme/app", id="of Docker Hub"),
+        pytest.param("library/acme/app", "library/acme/app", id="what only looks like an official image"),
         pytest.param("r.io/a/b:1", "r.io/a/b:1", id="of another registry"),
     ],
 )

@@ -92,7 +92,7 @@ def test_a_namespace_has_a_list_of_its_own() -> None:
     [
         "docker/dockerfile:1",
         "docker.io/docker/dockerfile",
-        "docker.io/library/docker.io/docker/dockerfile:1",
+        "index.docker.io/docker/dockerfile:1",
         "r.io:5000/front:1",
     ],
 )

@@ -18,7 +18,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings, dump, parse
 from imagebuild.core.observe import observe
 
-settings.register_profile("same every time", derandomize=True, max_examples=60, deadline=None, database=None)
+settings.register_profile("same every time", derandomize=True, max_examples=40, deadline=None, database=None)
 settings.load_profile("same every time")
 
 WORDS_OF_REASONS = [reason.value for reason in Reason]

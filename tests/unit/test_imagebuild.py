@@ -73,6 +73,12 @@ def test_a_nul_character_anywhere_is_a_problem_that_names_the_field(written: dic
         pytest.param({"pause": True}, ["spec.pause"], id="at the top"),
         pytest.param({"source": {"git": {"url": "u", "lfs": True}}}, ["spec.source.git.lfs"], id="two levels down"),
         pytest.param({"source": {"svn": {"image": "i"}}}, ["spec.source.svn"], id="with all that is in it"),
+        pytest.param(
+            {"contexts": [{"name": "a", "path": "a"}, {"name": "b", "svn": {}}]},
+            ["spec.contexts[1].svn"],
+            id="in a list",
+        ),
+        pytest.param({"cache": {"export": [{"gha": {}}]}}, ["spec.cache.export[0].gha"], id="in a list further down"),
         pytest.param({"cache": {"branch": {"import": "Both"}}}, [], id="an alias is known"),
         pytest.param({"args": {"anything": "x"}}, [], id="the keys of a map are the user's"),
     ],

@@ -10,7 +10,20 @@ from typing import IO, Any
 
 import pytest
 
-from localcluster import debian, engine, firewall, gobuild, kind, leftovers, oci, pins, places, registries
+from localcluster import (
+    credentials,
+    debian,
+    engine,
+    firewall,
+    gobuild,
+    images,
+    kind,
+    leftovers,
+    oci,
+    pins,
+    places,
+    registries,
+)
 from localcluster.work import Failure, run
 
 PINS = pins.load()
@@ -53,6 +66,12 @@ def test_the_dockerfiles_name_the_pinned_base_images() -> None:
         named = [line.partition("=")[2] for line in arguments if "_IMAGE=" in line]
         assert named
         assert set(named) <= set(PINS.images.values()), dockerfile
+
+
+def test_the_builder_image_is_another_one_when_its_credential_helpers_are() -> None:
+    assert set(credentials.SOURCE.iterdir()) <= set(images._builder_sources())
+    ignored = (images.SOURCES / "images" / "builder" / "Dockerfile.dockerignore").read_text().splitlines()
+    assert f"!{credentials.SOURCE.relative_to(pins.REPOSITORY)}" in ignored
 
 
 # --- places

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from imagebuild.api.status import Phase
 from imagebuild.contract.reasons import Reason
 from imagebuild.core.limits import limit
 from imagebuild.core.policy import refusal, within
-from imagebuild.core.quantity import amount
 from imagebuild.core.scheduling import resources
 from unit.world import World, told
 
@@ -26,26 +24,6 @@ def spec(**fields: Any) -> ImageBuildSpec:
 
 def config(namespace: str = "team-a", **given: Any) -> OperatorConfig:
     return within(make.make_config(**given), namespace)
-
-
-# --- quantities
-
-
-@pytest.mark.parametrize(
-    ("written", "number"),
-    [
-        ("2", "2"), ("500m", "0.5"), ("1.5Gi", "1610612736"), ("1k", "1000"), ("2e3", "2000"), ("3E", "3e18"),
-        ("1u", "0.000001"), ("0", "0"), ("2Ei", "2305843009213693952"),
-    ],
-)  # fmt: skip
-def test_a_quantity_is_the_number_that_kubernetes_reads(written: str, number: str) -> None:
-    assert amount(written) == Decimal(number)
-
-
-@pytest.mark.parametrize("written", ["", "much", "4GiB", "1 Gi", "Gi", "1x"])
-def test_what_is_no_quantity_is_refused(written: str) -> None:
-    with pytest.raises((ValueError, ArithmeticError)):
-        amount(written)
 
 
 # --- what is allowed
@@ -113,6 +91,25 @@ def test_a_namespaces_list_stands_instead_of_the_one_for_all_and_is_named() -> N
     assert told.endswith("the administrator lists what is in pod.allow.serviceAccounts")
 
 
+def test_a_namespaces_empty_list_allows_nothing_and_is_named() -> None:
+    given = config(pod={"allow": {"labels": ["team"]}}, namespaces=[{"match": "team-*", "allow": {"labels": []}}])
+    told = refusal(spec(pod={"labels": {"team": "x"}}), given, "team-a")
+    assert told.endswith("the administrator lists what is in namespaces[team-*].allow.labels")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "allowed"),
+    [
+        pytest.param({"example.com/queue": "team-x"}, True, id="what is meant"),
+        pytest.param({"iam.example.com/role": "admin/queue=team-x"}, False, id="a value that looks like it"),
+        pytest.param({"example.com/queue": "other=team-x"}, False, id="a value with the sign in it"),
+    ],
+)
+def test_a_pattern_of_names_is_not_met_by_what_a_value_says(annotation: dict[str, str], allowed: bool) -> None:
+    given = config(pod={"allow": {"annotations": ["*/queue=team-*"]}})
+    assert (refusal(spec(pod={"annotations": annotation}), given, "team-a") == "") is allowed
+
+
 def test_a_pod_always_has_the_marks_of_the_operator_over_those_of_the_user() -> None:
     world = World({**make.SPEC, "pod": {"labels": {"team": "a"}}}, pod={"allow": {"labels": ["team"]}})
     world.settle()
@@ -173,6 +170,22 @@ def test_a_namespace_has_defaults_and_maxima_of_its_own() -> None:
     assert (limit(spec(), mine, "start"), limit(spec(), other, "start")) == ("5m", "5m")
     assert (mine.maxima.timeouts.build, other.maxima.timeouts.build) == ("30m", "2h")
     assert resources(spec(), mine)["limits"] == {"memory": "2Gi"}
+
+
+@pytest.mark.parametrize(
+    ("defaults", "wanted"),
+    [
+        pytest.param({"limits": {"memory": "256Mi"}}, ("256Mi", "256Mi"), id="a limit below the request for all"),
+        pytest.param({"requests": {"memory": "8Gi"}}, ("8Gi", "8Gi"), id="a request above the limit for all"),
+        pytest.param({"limits": {"memory": "2Gi"}}, ("512Mi", "2Gi"), id="a limit above it"),
+    ],
+)
+def test_defaults_of_a_namespace_and_those_for_all_make_a_pod_together(
+    defaults: dict[str, Any], wanted: tuple[str, str]
+) -> None:
+    given = config(namespaces=[{"match": "team-a", "defaults": {"resources": defaults}}])
+    found = resources(spec(), given)
+    assert (found["requests"]["memory"], found["limits"]["memory"]) == wanted
 
 
 @pytest.mark.parametrize("namespace", ["team-a", "team-b"])

@@ -36,6 +36,7 @@ def test_the_table_has_a_row_for_each_reason_and_no_other() -> None:
         (Fault.CONFIGURATION, 2, False),
         (Fault.INFRASTRUCTURE, 3, True),
         (Fault.STOPPED, 4, False),
+        (Fault.TOO_LATE, 5, False),
     ],
 )
 def test_whose_fault_it_is_says_whether_it_is_tried_again_and_how_a_command_ends(

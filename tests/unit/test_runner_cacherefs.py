@@ -68,13 +68,18 @@ def test_what_is_written(policy: str, current: str | None, written: str | None) 
         ("feature/A", "feature-a"),
         ("-x..", "x"),
         ("ünï/cödé", "n-c-d"),
-        ("日本", "branch"),
-        ("a" * 200, "a" * 40),
+        ("renovate/major-react-router-dom-monorepo-to-v7", "renovate-major-react-router-dom-monorepo-to-v7"),
+        ("日本", "branch-cf2abf0c5b"),
+        ("a" * 200, f"{'a' * 40}-c2a908d98f"),
     ],
 )
 def test_a_branch_becomes_part_of_a_tag(branch: str, slugged: str) -> None:
     assert slug(branch) == slugged
     assert re.fullmatch(r"buildcache-[a-z0-9.-]+-[0-9a-f]{10}", tag(CACHE, branch))
+
+
+def test_branches_that_a_tag_cannot_hold_whole_stay_apart() -> None:
+    assert len({slug(branch) for branch in (f"{'a' * 70}1", f"{'a' * 70}2", "日本", "中国")}) == 4
 
 
 def test_branches_and_builds_with_equal_slugs_have_different_refs() -> None:

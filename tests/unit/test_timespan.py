@@ -32,6 +32,12 @@ def test_anything_else_is_refused_with_an_example(span: str) -> None:
         seconds(span)
 
 
+def test_a_time_span_is_not_longer_than_a_pod_may_have() -> None:
+    assert seconds("596523h") < 2**31
+    with pytest.raises(ValueError, match="more than 68 years"):
+        seconds("596524h")
+
+
 @pytest.mark.parametrize(
     ("span", "wanted"),
     [(0, "0s"), (0.4, "0s"), (45, "45s"), (59.6, "1m0s"), (90, "1m30s"), (3599, "59m59s"), (7500, "2h5m")],

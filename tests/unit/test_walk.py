@@ -17,8 +17,8 @@ from imagebuild.contract.result import BuildResult, Details, Essentials, dump
 from imagebuild.core.run import inputs_hash
 from unit.world import World
 
-WALKS, STEPS = 6, 80
-"""As many as a second allows. Thousands of steps held when this was written; raise them after a change of decide()."""
+WALKS, STEPS = 4, 80
+"""As many as half a second allows. Thousands of steps held when this was written; raise them after a change of decide()."""
 EXPECTED = {
     Reason.BUILT, Reason.STEP_FAILED, Reason.RETRYING, Reason.SECRET_MISSING, Reason.QUEUED, Reason.STARTING,
     Reason.BUILDING, Reason.SPEC_INVALID, Reason.QUOTA_EXCEEDED,

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.cachebackends import CacheSource, CacheTarget
-from imagebuild.api.model import GitRefName, Model, ObjectName, SecretReference, rules, text
+from imagebuild.api.cachevolume import CacheVolume
+from imagebuild.api.model import GitRefName, Model, SecretReference, rules, text
 from imagebuild.contract.plan import CacheExport, CacheImport
 
 Repository = Annotated[
@@ -40,11 +41,6 @@ class BranchCache(Model):
     """Default CurrentElseBase: the current branch's ref if it exists, else the base branch's."""
     export: CacheExport | None = None
     """Default Always. The ref of the base branch is written by builds of that branch only."""
-
-
-class CacheVolume(Model):
-    claim_name: ObjectName
-    """Of a PersistentVolumeClaim in the build's namespace, used by one build at a time: others of it wait."""
 
 
 class Cache(Model):

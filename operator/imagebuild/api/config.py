@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from imagebuild.api.model import Model, Quantity
+from imagebuild.api.model import Model, Quantity, SecretReference
 from imagebuild.api.pod import Resources
+from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
 
 
@@ -41,6 +42,9 @@ class RegistryConfig(ConfigModel):
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: host[:port][/path]."""
+    client_certificate: SecretReference | None = None
+    """A Secret of type kubernetes.io/tls that each namespace has whose builds use this registry. A build that pushes
+    there waits for it; one that never asks the registry does without."""
 
 
 class Limits(ConfigModel):
@@ -77,10 +81,16 @@ class Allow(ConfigModel):
 
 
 class TimeLimits(ConfigModel):
+    """As in timeouts, for the same waits."""
+
     queue: TimeSpan | None = None
+    """For its turn."""
     start: TimeSpan | None = None
+    """For what is missing."""
     build: TimeSpan | None = None
+    """From the pod's start on its node."""
     silence: TimeSpan | None = None
+    """Without a word or any progress."""
 
 
 class Maxima(ConfigModel):
@@ -89,6 +99,7 @@ class Maxima(ConfigModel):
     resources: Annotated[dict[str, Quantity], Field(default_factory=dict, max_length=8)]
     """Of requests and limits: cpu, memory, ephemeral-storage. It is also the limit where there would be none."""
     timeouts: TimeLimits = TimeLimits()
+    """Of those in spec.timeouts. A limit that the ImageBuild does not give is lowered to it."""
 
 
 class Defaults(ConfigModel):
@@ -133,6 +144,23 @@ class Retention(ConfigModel):
     """Pods of all ImageBuilds of a namespace, the newest ones."""
 
 
+class ClaimRules(ConfigModel):
+    """Which claims the operator keeps for spec.cache.volume.template."""
+
+    allowed: bool | None = None
+    """Whether it keeps any. Default: false. It needs manifests/components/cache-volumes."""
+    max_size: Quantity | None = None
+    """The most that a template may ask for. Default: any size; quotas of the namespace count in any case."""
+    storage_classes: tuple[str, ...] | None = None
+    """Names, or patterns such as fast-*, that a template may say. Default: none, and it gets the cluster's default
+    class."""
+
+
+class CacheVolumes(ClaimRules):
+    unused: TimeSpan | None = "336h"
+    """A claim that no build has used for so long is deleted, and all that is on it. null: none is."""
+
+
 class NamespacePolicy(ConfigModel):
     match: str
     """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
@@ -146,6 +174,10 @@ class NamespacePolicy(ConfigModel):
     """Where the ImageBuild says nothing else, over those for all namespaces."""
     maxima: Maxima = Maxima()
     """Instead of those for all namespaces, name by name."""
+    cache_volumes: ClaimRules = ClaimRules()
+    """Instead of cacheVolumes, key by key."""
+    proxy: ProxyConfig | None = None
+    """Instead of the one for all namespaces; {} is none."""
 
 
 class OperatorConfig(ConfigModel):
@@ -162,7 +194,10 @@ class OperatorConfig(ConfigModel):
     registries: tuple[RegistryConfig, ...] = ()
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""
-    """PEM. Build pods trust these beside the public ones, for registries and git servers."""
+    """PEM. Build pods trust these beside the public ones, for registries and their token servers, git servers and
+    archives. RUN steps may mount all of them as the secret imagebuild-ca."""
+    proxy: ProxyConfig = ProxyConfig()
+    """An HTTP proxy that build pods go through: for git, archives, registries and their token servers."""
     sbom_scanner: str | None = None
     """The image that makes the document for output.sbom, such as docker/buildkit-syft-scanner:stable-1. Any that keeps
     BuildKit's protocol for it. Default: none, and output.sbom is refused."""
@@ -180,5 +215,7 @@ class OperatorConfig(ConfigModel):
     """Attempts after the first one that a fault of the infrastructure is given."""
     retention: Retention = Retention()
     """How long pods of finished builds stay."""
+    cache_volumes: CacheVolumes = CacheVolumes()
+    """Claims that the operator keeps for spec.cache.volume.template."""
     hold: bool = False
     """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

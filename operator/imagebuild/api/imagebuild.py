@@ -107,20 +107,29 @@ def _number(written: str) -> int | None:
 
 
 def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "spec") -> list[str]:
-    """Paths of keys that the model does not have, below objects only: lists and maps hold no optional features."""
+    """Paths of keys that the model does not have. The keys of maps are the user's."""
     found = []
     known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     for key, value in written.items():
         if key not in known:
             found.append(f"{path}.{key}")
-        elif isinstance(value, Mapping) and (inner := _model_in(known[key])) is not None:
-            found += unknown_fields(inner, value, f"{path}.{key}")
+        elif (inner := _model_in(known[key])) is not None:
+            for place, item in _objects(value):
+                found += unknown_fields(inner, item, f"{path}.{key}{place}")
     return found
 
 
+def _objects(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """An object, or those of a list with their places in it."""
+    items = [(f"[{place}]", item) for place, item in enumerate(value)] if isinstance(value, list) else [("", value)]
+    return ((place, item) for place, item in items if isinstance(item, Mapping))
+
+
 def _model_in(annotation: Any) -> type[Model] | None:
-    options = [annotation, *get_args(annotation)]
-    return next((option for option in options if isinstance(option, type) and issubclass(option, Model)), None)
+    """Of a field that holds one, perhaps none, or a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def _spec(written: Mapping[str, Any]) -> tuple[ImageBuildSpec | None, str]:

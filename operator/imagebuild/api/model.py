@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from imagebuild.api import timespan
+from imagebuild.api import quantity, timespan
 
 
 class Model(BaseModel):
@@ -60,6 +60,7 @@ RelativePath = Annotated[
 Quantity = Annotated[
     str,
     BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    AfterValidator(quantity.checked),
     Field(
         max_length=64,
         json_schema_extra={
@@ -81,5 +82,8 @@ Duration = Annotated[
     ),
 ]
 
-_REF_NAME = r"self.matches('^[^-\\s~^:?*\\[\\\\@{}][^\\s~^:?*\\[\\\\@{}]*$') && !self.contains('..')"
+_REF_NAME = (
+    r"self.matches('^[^-\\s~^:?*\\[\\\\{}][^\\s~^:?*\\[\\\\{}]*$') && self != '@'"
+    " && !self.contains('..') && !self.endsWith('/')"
+)
 GitRefName = Annotated[str, text(255, (_REF_NAME, "must be a name that git accepts"))]

@@ -44,6 +44,14 @@ ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"
 ANNOTATION_GENERATION = f"{GROUP}/generation"
 """On build pods: the generation of the ImageBuild that the pod was made from."""
 
+LABEL_CACHE = f"{GROUP}/cache"
+"""On claims that the operator keeps for cache.volume.template: a hash of what they are for."""
+ANNOTATION_CACHE_OF = f"{GROUP}/cache-of"
+"""On these claims: what they are for, in words."""
+ANNOTATION_LAST_USED = f"{GROUP}/last-used"
+"""On these claims: about when a build has used it last; the operator writes it at most every tenth of the time that
+unused claims stay."""
+
 _OF_OTHERS = {
     MANAGED_BY,
     "cluster-autoscaler.kubernetes.io/safe-to-evict",

@@ -98,7 +98,8 @@ class Output(Model):
     )
 
     images: Annotated[tuple[ImageRef, ...] | None, Field(min_length=1, max_length=16)] = None
-    """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be) and {run}."""
+    """References to push. Placeholders: {commit}, {shortCommit} (12 digits), {branch} (as a tag may be, and with a
+    hash where it is longer than 63 characters) and {run}."""
     discard: bool | None = None
     """Build and keep nothing."""
     if_exists: IfExists | None = None
@@ -135,4 +136,5 @@ class Output(Model):
     """What is in the image, as an attestation beside it. The administrator chooses the scanner (sbomScanner)."""
     source_date_epoch: Epoch | None = None
     """The time of all that the image holds, instead of when it was made: Commit, the time of the commit that is built,
-    or seconds since 1970. Steps have it as SOURCE_DATE_EPOCH. What is built the same then has the same digest."""
+    or seconds since 1970. Steps have it after ARG SOURCE_DATE_EPOCH. What is built the same then has the same digest.
+    Each time has a branch cache of its own."""

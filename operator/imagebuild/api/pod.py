@@ -44,7 +44,8 @@ class PodSettings(Model):
     resources: Resources | None = None
     """Of the build container; what is not given comes from the operator's configuration."""
     service_account_name: ObjectName | None = None
-    """Whose rights and cloud identity the pod has; it gets no token of it. One that the administrator allows."""
+    """Whose rights and cloud identity the pod has, also at the registries of clouds; it gets no token of it. One that
+    the administrator allows."""
     priority_class_name: ObjectName | None = None
     """One that the administrator allows."""
     runtime_class_name: ObjectName | None = None

@@ -108,9 +108,9 @@ class ImageBuildSpec(Model):
     )
 
     source: Source | None = None
-    """Build input: a change starts a new run."""
+    """Where the build context comes from. Default: it is empty. Build input: a change starts a new run."""
     dockerfile: Dockerfile | None = None
-    """Build input: a change starts a new run."""
+    """How the image is made. Build input: a change starts a new run."""
     contexts: Annotated[
         tuple[Context, ...] | None,
         Field(
@@ -151,7 +151,7 @@ class ImageBuildSpec(Model):
     """What the image is for, such as linux/arm64; the build runs on a node of it. Default: that of any node.
     Build input: a change starts a new run."""
     output: Output
-    """Build input: a change starts a new run."""
+    """What becomes of the image. Build input: a change starts a new run."""
     cache: Cache | None = None
     """What is read from earlier builds and left for later ones."""
     registry_secrets: Annotated[tuple[RegistrySecret, ...] | None, Field(max_length=16)] = None

@@ -182,6 +182,8 @@ class Effective(Model):
     """Which refs are read."""
     cache_export: CacheExport | None = None
     """When a ref is written."""
+    cache_volume: str | None = None
+    """The claim that BuildKit's state is on."""
     timeout: str
     """How long the build may take."""
 

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MOST = 2**31 - 1
+"""What Kubernetes takes for activeDeadlineSeconds."""
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
 
@@ -17,6 +19,8 @@ def seconds(span: str) -> float:
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != span or total <= 0:
         raise ValueError(f"{span!r} is not a time span such as 90s, 30m or 2h")
+    if total > _MOST:
+        raise ValueError(f"{span!r} is more than 68 years")
     return total
 
 

@@ -6,13 +6,17 @@ __all__ = [
     "BUILD_SECRETS_DIR",
     "CACHE_DIR",
     "CACHE_VOLUME_DIR",
+    "CLIENT_CERTIFICATES_DIR",
     "CONTAINER",
     "EXIT_FAILED",
     "PLAN_FILE",
     "POD_INFO_DIR",
+    "PROXY_PORT",
+    "PROXY_SECRET_DIR",
     "REGISTRY_SECRETS_DIR",
     "RUNNER_COMMAND",
     "S3_CREDENTIALS_DIR",
+    "SOURCE_ARTIFACT",
     "SOURCE_DIR",
     "SOURCE_SECRETS_DIR",
     "STOP_FILE",
@@ -41,6 +45,13 @@ REGISTRY_SECRETS_DIR = "/run/imagebuild/registry"
 """One directory per registry Secret, named by its place in the list; empty as long as the Secret does not exist."""
 BUILD_SECRETS_DIR = "/run/imagebuild/secrets"
 """One directory per Secret of spec.secrets and spec.ssh, with the named keys as files."""
+CLIENT_CERTIFICATES_DIR = "/run/imagebuild/client-certificates"
+"""One directory per Secret with a client certificate for registries; empty as long as the Secret does not exist."""
+PROXY_SECRET_DIR = "/run/imagebuild/proxy"
+"""Of the Secret with the proxy's user name and password; empty as long as the Secret does not exist."""
+PROXY_PORT = 3128
+"""Where the runner passes requests on to the egress proxy, on the pod's loopback. The same in each build, because steps
+that declare ARG HTTP_PROXY would not be found in the cache otherwise."""
 
 CACHE_DIR = "/run/imagebuild/cache"
 """One directory per claim that holds a cache, named by its place in the list; writable."""
@@ -67,3 +78,6 @@ these are all others but root. One range from 1001 up would leave images without
 
 EXIT_FAILED = 1
 """What the runner exits with whenever the build did not succeed; the reason is in the result, never in the code."""
+
+SOURCE_ARTIFACT = "application/vnd.imagebuild.source.v1"
+"""The artifactType of a directory that the command has pushed: its links are its own, wherever they lead."""

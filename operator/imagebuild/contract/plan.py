@@ -30,6 +30,7 @@ __all__ = [
     "Output",
     "Plan",
     "PlanTooLargeError",
+    "Proxy",
     "Registry",
     "RegistrySecret",
     "SecretKey",
@@ -42,7 +43,8 @@ LIMIT = 128 * 1024
 
 
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
-"""Of manifests that are pushed with `ifExists: Reuse`: what they were built from. The next such build looks for it.
+"""Of manifests that are pushed with `ifExists: Reuse` or `Fail`: what they were built from. The next build with Reuse
+looks for it, and the next attempt of a run with Fail.
 
 Of no others: it would give an image a new digest at every commit, also where nothing of what it is made from changed.
 """
@@ -132,8 +134,7 @@ class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
     inline: str | None = None
-    frontend: str | None = None
-    """The image that reads it, whatever it says itself. None: what it says, else BuildKit's own."""
+    frontend: str | None = None  # the image that reads it, whatever it says itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +142,13 @@ class Output:
     """Images to push, with {commit}, {shortCommit} and {branch} still open. No images: build and keep nothing."""
 
     images: tuple[str, ...] = ()
-    attributes: tuple[str, ...] = ()
-    """Of BuildKit's image exporter: key=value each, with any characters; placeholders are open as in images."""
     labels: tuple[str, ...] = ()
-    """Of the image's configuration: key=value each, as above."""
+    attributes: tuple[str, ...] = ()
+    """Of BuildKit's image exporter. Both: key=value each, with any characters, placeholders open as in images."""
     commit_time: bool = False
     """SOURCE_DATE_EPOCH is the time of the commit that is built."""
+    time: str | None = None
+    """What SOURCE_DATE_EPOCH is otherwise, where it is set."""
     if_exists: IfExists = IfExists.OVERWRITE
     retried: bool = False
     """An earlier attempt of the same run may have pushed some of the images: what it has made is no stranger's."""
@@ -191,6 +193,21 @@ class Registry:
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: `host[:port][/path]`."""
+    client_certificate: Mount | None = None
+    """With the keys tls.crt and tls.key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The proxies behind which the outside is, as host:port each; None: directly."""
+
+    http: str | None = None
+    https: str | None = None
+    direct: tuple[str, ...] = ()
+    """Hosts, suffixes, addresses and networks that are reached without them."""
+    secret: Mount | None = None
+    """User name and password for both."""
+    offer_to_run: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,12 +258,14 @@ class Plan:
     s3_credentials: Mount | None = None
     """With the key `credentials`, a file as Amazon's tools read it."""
     registry_secrets: tuple[RegistrySecret, ...] = ()
+    service_account: str = ""
+    """The one that the user names for its identity in a cloud."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    proxy: Proxy | None = None
     frontends: tuple[str, ...] | None = None
-    """Repositories of the frontend images that a Dockerfile may name; none of them: BuildKit's own reads it, whatever
-    it names. None: any."""
+    """Repositories of the frontend images that may read the Dockerfile; (): BuildKit's own alone does. None: any."""
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False

@@ -6,7 +6,8 @@
 | user           | the Dockerfile or the source is wrong           | ends the run             | 1                      |
 | configuration  | credentials, names, policy                      | ends the run             | 2                      |
 | infrastructure | the node, registry, network, or ourselves       | tries again, with back-off | 3                    |
-| stopped        | time-out, cancel, deletion                      | ends the run             | 4                      |
+| stopped        | cancel, deletion, a newer build, a full queue   | ends the run             | 4                      |
+| too late       | a limit of time was passed                      | ends the run             | 5                      |
 | waiting        | something is not there yet                      | waits, spends no attempt |                        |
 
 Both programs use this table, and the reference in the docs is drawn from it.
@@ -26,6 +27,7 @@ class Fault(StrEnum):
     CONFIGURATION = "configuration"
     INFRASTRUCTURE = "infrastructure"
     STOPPED = "stopped"
+    TOO_LATE = "too late"
     WAITING = "waiting"
 
 
@@ -54,7 +56,9 @@ class Reason(StrEnum):
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     IMAGE_NOT_FOUND = "ImageNotFound"
     TLS_FAILED = "TLSFailed"
+    CLIENT_CERTIFICATE_REFUSED = "ClientCertificateRefused"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    PROXY_REFUSED = "ProxyRefused"
     SECRET_INVALID = "SecretInvalid"
     FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
     SBOM_SCANNER_FAILED = "SbomScannerFailed"
@@ -62,6 +66,7 @@ class Reason(StrEnum):
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     NOT_ALLOWED = "NotAllowed"
     POD_REJECTED = "PodRejected"
+    CLAIM_REJECTED = "ClaimRejected"
     NAME_TAKEN = "NameTaken"
     IMAGE_EXISTS = "ImageExists"
     # waiting
@@ -92,6 +97,7 @@ class Reason(StrEnum):
     CONTAINER_FAILED = "ContainerFailed"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    PROXY_UNAVAILABLE = "ProxyUnavailable"
     REGISTRY_BUSY = "RegistryBusy"
     CACHE_LOST = "CacheLost"
     RUNNER_FAILED = "RunnerFailed"
@@ -127,7 +133,7 @@ class Row:
         return _EXIT_CODES.get(self.fault)
 
 
-_EXIT_CODES = {Fault.USER: 1, Fault.CONFIGURATION: 2, Fault.INFRASTRUCTURE: 3, Fault.STOPPED: 4}
+_EXIT_CODES = {Fault.USER: 1, Fault.CONFIGURATION: 2, Fault.INFRASTRUCTURE: 3, Fault.STOPPED: 4, Fault.TOO_LATE: 5}
 
 TABLE: dict[Reason, Row] = {
     Reason.QUEUED: Row(Fault.WAITING, "The build waits for its turn."),
@@ -165,7 +171,8 @@ TABLE: dict[Reason, Row] = {
     Reason.ARCHIVE_INVALID: Row(
         Fault.USER,
         "What was downloaded cannot be unpacked.",
-        "Make it a tar archive, plain or compressed by gzip, bzip2 or xz, with no path or link that leads out of it.",
+        "Make it a tar archive, plain or compressed by gzip, bzip2, xz or zstd, without devices, and without paths and "
+        "links that lead out of it.",
     ),
     Reason.SPEC_INVALID: Row(
         Fault.USER, "The spec does not say what to build.", "Correct the field named in the message."
@@ -200,10 +207,22 @@ TABLE: dict[Reason, Row] = {
         "The certificate of a registry or of the source's server is not trusted.",
         "Add its certificate authority to the operator's configuration (certificateAuthorities).",
     ),
+    Reason.CLIENT_CERTIFICATE_REFUSED: Row(
+        Fault.CONFIGURATION,
+        "The registry wants a client certificate, and takes none that the build has.",
+        "Have the administrator name a Secret for this registry in the operator's configuration "
+        "(registries[].clientCertificate), or put one into it that the registry knows; then ask for a rebuild.",
+    ),
     Reason.SOURCE_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
         "The server of the source does not know these credentials, or has nothing under this URL.",
         "Check the URL, and name a Secret with its credentials in secretRef beside it, then ask for a rebuild.",
+    ),
+    Reason.PROXY_REFUSED: Row(
+        Fault.CONFIGURATION,
+        "The egress proxy of the cluster does not let this build through.",
+        "For 407, correct the user name and password in the Secret that the message names; else have the administrator "
+        "allow the host in the proxy. Then ask for a rebuild.",
     ),
     Reason.SECRET_INVALID: Row(
         Fault.CONFIGURATION,
@@ -239,13 +258,18 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.NOT_ALLOWED: Row(
         Fault.CONFIGURATION,
-        "The administrator does not allow what spec.pod or spec.timeouts ask for.",
+        "The administrator does not allow what the spec asks for.",
         "Leave out what the message names, or ask the administrator to allow it; then ask for a rebuild.",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,
         "The cluster refuses the build pod.",
         "Do what the message asks (pod.resources, Pod Security level baseline), then ask for a rebuild.",
+    ),
+    Reason.CLAIM_REJECTED: Row(
+        Fault.CONFIGURATION,
+        "The cluster refuses the claim that cache.volume.template asks for.",
+        "Do what the message asks, mostly another storageClassName or size, then ask for a rebuild.",
     ),
     Reason.NAME_TAKEN: Row(
         Fault.CONFIGURATION,
@@ -353,6 +377,11 @@ TABLE: dict[Reason, Row] = {
     Reason.REGISTRY_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "A registry does not answer as it should.", "Check its name and the network."
     ),
+    Reason.PROXY_UNAVAILABLE: Row(
+        Fault.INFRASTRUCTURE,
+        "The egress proxy of the cluster does not answer.",
+        "Have the administrator look at the proxy, and at its address in the operator's configuration (proxy).",
+    ),
     Reason.REGISTRY_BUSY: Row(
         Fault.INFRASTRUCTURE,
         "A registry takes no more requests for now (429).",
@@ -367,19 +396,19 @@ TABLE: dict[Reason, Row] = {
         Fault.INFRASTRUCTURE, "The runner met a fault of its own.", "Report it with the pod's log."
     ),
     Reason.UNKNOWN: Row(Fault.INFRASTRUCTURE, "The build failed in a way that is not known.", "Read the pod's log."),
-    Reason.TIMED_OUT: Row(Fault.STOPPED, "The build took longer than timeouts.build.", "Raise timeouts.build."),
+    Reason.TIMED_OUT: Row(Fault.TOO_LATE, "The build took longer than timeouts.build.", "Raise timeouts.build."),
     Reason.SILENT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "No step of the build said or did anything for as long as timeouts.silence.",
         "See in the log which step hung; raise timeouts.silence if it only takes long.",
     ),
     Reason.QUEUE_TIMED_OUT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "The build waited for its turn longer than timeouts.queue.",
         "Ask for a rebuild when fewer builds wait, or raise timeouts.queue.",
     ),
     Reason.START_TIMED_OUT: Row(
-        Fault.STOPPED,
+        Fault.TOO_LATE,
         "What the build waits for did not appear within timeouts.start.",
         "Mend what the message names, then ask for a rebuild.",
     ),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 from imagebuild.api.status import Phase
+from imagebuild.controller.claims import ClaimKeeper
 from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
 from imagebuild.controller.events import Events
@@ -51,12 +52,14 @@ class App:
         self._config, self.pace, self._leads = config, pace, leads
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
+        self._claims = ClaimKeeper(self._cluster, self.store, lambda: config.current)
         self._reconciler = Reconciler(
             self._cluster,
             self.store,
             self.queue,
             self._slots,
             lambda: config.current,
+            claims=self._claims,
             pace=pace,
             written=Telemetry(metrics, self._events).written,
         )
@@ -77,6 +80,7 @@ class App:
         self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
         self._supervise("janitor", self._janitor.run(self.pace.clean))
+        self._supervise("claims", self._claims.run(self.pace.clean))
         for number in range(_WORKERS):
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 

@@ -31,11 +31,15 @@ PERMISSIONS = {
 PERMISSIONS_AT_HOME = {("coordination.k8s.io", "leases"): {"create", "get", "update"}}
 """What it grants in the operator's own namespace only."""
 
+PERMISSIONS_FOR_CLAIMS = {("", "persistentvolumeclaims"): {"create", "get", "list", "patch", "delete"}}
+"""What manifests/components/cache-volumes grants."""
+
 _TIMEOUT_SECONDS = 10.0
 _LIST_TIMEOUT_SECONDS = 60.0
 _PAGE = 500
 _BUILDS = f"/apis/{names.API_VERSION}/{names.PLURAL}"
 _PODS = "/api/v1/pods"
+_OURS = {"labelSelector": f"{names.MANAGED_BY}={names.MANAGER}"}
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -119,7 +123,11 @@ class Cluster:
 
     def pods(self) -> AsyncIterator[Document]:
         """All build pods, a List document a page."""
-        return self._pages(_PODS, {"labelSelector": f"{names.MANAGED_BY}={names.MANAGER}"})
+        return self._pages(_PODS, _OURS)
+
+    def claims(self) -> AsyncIterator[Document]:
+        """All claims that the operator has made, a List document a page."""
+        return self._pages("/api/v1/persistentvolumeclaims", _OURS)
 
     async def build(self, namespace: str, name: str) -> Document:
         return await self.call("GET", _build_path(namespace, name))
@@ -146,6 +154,26 @@ class Cluster:
 
     async def delete_pod(self, namespace: str, name: str, uid: str) -> Document:
         return await self.call("DELETE", _pod_path(namespace, name), {"preconditions": {"uid": uid}})
+
+    async def claim(self, namespace: str, name: str) -> Document:
+        return await self.call("GET", _claim_path(namespace, name))
+
+    async def create_claim(self, manifest: Document) -> Document:
+        return await self.call("POST", _claim_path(manifest["metadata"]["namespace"]), manifest)
+
+    async def patch_claim(self, found: Document, patch: Document) -> Document:
+        """409 if it has changed since it was found."""
+        meta = found["metadata"]
+        guard = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        guarded = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}
+        path = _claim_path(meta["namespace"], meta["name"])
+        return await self.call("PATCH", path, guarded, content_type=_MERGE_PATCH)
+
+    async def delete_claim(self, found: Document) -> Document:
+        """409 if it has changed since it was found."""
+        meta = found["metadata"]
+        body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
+        return await self.call("DELETE", _claim_path(meta["namespace"], meta["name"]), body)
 
     async def create_event(self, event: Document) -> Document:
         return await self.call("POST", f"/api/v1/namespaces/{event['metadata']['namespace']}/events", event)
@@ -237,6 +265,10 @@ def _build_path(namespace: str, name: str) -> str:
 
 def _pod_path(namespace: str, name: str = "") -> str:
     return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
+
+
+def _claim_path(namespace: str, name: str = "") -> str:
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims" + (f"/{name}" if name else "")
 
 
 def _lease_path(namespace: str, name: str = "") -> str:

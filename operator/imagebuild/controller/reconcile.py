@@ -10,7 +10,8 @@ from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
+from imagebuild.controller.claims import ClaimKeeper
 from imagebuild.controller.cluster import ApiError, Cluster
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
@@ -43,6 +44,7 @@ class Reconciler:
         slots: Slots,
         config: Callable[[], OperatorConfig],
         *,
+        claims: ClaimKeeper,
         pace: Pace,
         written: Callable[[ImageBuild, ImageBuildStatus], None],
         clock: Callable[[], datetime] = now,
@@ -50,6 +52,7 @@ class Reconciler:
         """`written` is told of each status that the API server has taken: the ImageBuild as it was, and the status."""
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
         self._config, self._pace, self._written, self._clock = config, pace, written, clock
+        self._claims = claims
 
     async def reconcile(self, key: Key) -> bool:
         """Whether it got further than to ask for a slot, which a build whose pod was refused does between two tries."""
@@ -153,6 +156,12 @@ class Reconciler:
 
     async def _create(self, build: ImageBuild, decision: steps.Create, context: steps.Context) -> bool:
         key = (build.namespace, build.name)
+        if decision.claim is not None and (met := await self._claims.ensure(decision.claim, context.now)) is not None:
+            self._slots.release(key)
+            waits = met.reason.row.fault is Fault.WAITING
+            wake_at = context.now + timedelta(seconds=self._pace.quota) if waits else None
+            told = refused(build, decision, met.reason, met.message, context, wake_at=wake_at)
+            return await self._apply(build, told, context)
         try:
             self._store.put_pod(await self._cluster.create_pod(decision.manifest))
         except ApiError as error:

@@ -17,7 +17,8 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.store import Store
 from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Verdict, admit
-from imagebuild.core.groups import claim, member
+from imagebuild.core.cachevolume import claim
+from imagebuild.core.groups import member
 
 
 def now() -> datetime:

@@ -14,9 +14,10 @@ from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
 from imagebuild.core.attestations import missing_scanner
+from imagebuild.core.cachevolume import claim, kept_claim, not_kept
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
 from imagebuild.core.frontend import unallowed_frontend
-from imagebuild.core.groups import claim, group
+from imagebuild.core.groups import group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
 from imagebuild.core.part import Manifest
@@ -126,7 +127,7 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
     if case.build.unknown_fields:
         told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
         return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
-    if told := refusal(case.spec, case.config, case.build.namespace):
+    if told := refusal(case.spec, case.config, case.build.namespace) or not_kept(case.spec, case.config):
         return case.fail(status, Reason.NOT_ALLOWED, told)
     if told := unallowed_frontend(case.spec, case.config, case.build.namespace):
         return case.fail(status, Reason.FRONTEND_NOT_ALLOWED, told)
@@ -173,7 +174,8 @@ def _create(case: Case, status: ImageBuildStatus) -> Decision:
         manifest = _manifest(case, status, (status.attempt or 0) + 1)
     except PlanTooLargeError as error:
         return case.fail(status, Reason.SPEC_INVALID, str(error))
-    return Create(manifest=manifest, status=report.missing(status, Reason.STARTING, "", case.now))
+    waits = report.missing(status, Reason.STARTING, "", case.now)
+    return Create(manifest=manifest, status=waits, claim=kept_claim(case.build, case.spec, case.now))
 
 
 def _manifest(case: Case, status: ImageBuildStatus, number: int) -> Manifest:

@@ -1,4 +1,5 @@
-"""`spec.registrySecrets`: Secrets mounted by name. The operator never reads one."""
+"""Who may pull and push: `spec.registrySecrets`, mounted by name and never read by the operator, or else the identity
+that a cloud gives to `spec.pod.serviceAccountName`, of which the runner only has to know that it was asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ def registry_secrets(spec: ImageBuildSpec) -> Part:
         for place, reference in enumerate(spec.registry_secrets or ())
     ]
     part = Part(plan=PlanFields(registry_secrets=tuple(named)))
+    if spec.pod and spec.pod.service_account_name:
+        part += Part(plan=PlanFields(service_account=spec.pod.service_account_name))
     for place, secret in enumerate(named):
         # optional: the runner names a missing one within a second, and it is waited for: GitOps applies in any order
         source = {"secret": {"secretName": secret.name, "optional": True, "defaultMode": 0o444}}

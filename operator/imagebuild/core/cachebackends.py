@@ -24,18 +24,6 @@ from imagebuild.contract import layout, plan
 from imagebuild.core.part import Part, PlanFields, volume
 
 
-def volume_of(cache: Cache) -> Part:
-    """BuildKit's whole state on a claim."""
-    if cache.volume is None:
-        return Part()
-    claim = plan.Mount(name=cache.volume.claim_name, path=layout.CACHE_VOLUME_DIR)
-    return Part(
-        plan=PlanFields(cache_volume=claim),
-        volumes=({"name": "cache-volume", "persistentVolumeClaim": {"claimName": claim.name}},),
-        mounts=({"name": "cache-volume", "mountPath": claim.path},),
-    )
-
-
 def backends(cache: Cache) -> Part:
     imports, exports = cache.imports or (), cache.exports or ()
     claims = _claims((*imports, *exports))
@@ -138,5 +126,6 @@ def _credentials(cache: Cache) -> Part:
 def _words(fields: Mapping[str, str]) -> str:
     """One line of CSV, as buildctl reads it."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in fields.items())
-    return line.getvalue()
+    # ends of lines in a field are quoted only where the line itself ends with them
+    csv.writer(line, lineterminator="\r\n").writerow(f"{key}={value}" for key, value in fields.items())
+    return line.getvalue().removesuffix("\r\n")

@@ -8,7 +8,7 @@ from imagebuild.contract import plan
 from imagebuild.core.part import Part, PlanFields
 from imagebuild.core.source import git_source, http_source
 
-_HUB = ("docker.io/library/", "docker.io/")
+_HUB = ("index.docker.io/", "docker.io/")
 
 
 def contexts(spec: ImageBuildSpec) -> Part:
@@ -36,6 +36,7 @@ def _fetched(context: Context, whose: str) -> tuple[plan.Context, Part]:
 
 def familiar(name: str) -> str:
     """As BuildKit looks for it: `docker.io/library/alpine:latest` in a FROM line is `alpine`."""
-    for prefix in _HUB:
-        name = name.removeprefix(prefix)
-    return name.removesuffix(":latest")
+    for hub in _HUB:
+        name = name.removeprefix(hub)
+    official = name.removeprefix("library/")
+    return (name if "/" in official else official).removesuffix(":latest")

@@ -42,6 +42,8 @@ class Create:
 
     manifest: Manifest
     status: ImageBuildStatus
+    claim: Manifest | None = None
+    """Of its cache volume, to be made first where it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

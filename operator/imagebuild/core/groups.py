@@ -1,23 +1,17 @@
-"""`spec.concurrency` and `spec.cache.volume` as admission sees them: who must not run beside whom."""
+"""`spec.concurrency` as admission sees it: who must not run beside whom."""
 
 from __future__ import annotations
 
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import Concurrency, Policy
 from imagebuild.api.status import ImageBuildStatus, Phase
-from imagebuild.core.admit import Candidate, Claim, Group, Member, Progress
+from imagebuild.core.admit import Candidate, Group, Member, Progress
 
 
 def group(build: ImageBuild) -> Group | None:
     """None for a build that stands alone."""
     given = _concurrency(build)
     return (build.namespace, given.group) if given else None
-
-
-def claim(build: ImageBuild) -> Claim | None:
-    """Of the cache volume that the build uses."""
-    volume = build.spec.cache.volume if build.spec and build.spec.cache else None
-    return (build.namespace, volume.claim_name) if volume else None
 
 
 def member(build: ImageBuild, asks: Candidate | None, *, reserved: bool, alive: bool) -> Member | None:

@@ -91,7 +91,9 @@ _DISRUPTIONS = {
     "TerminationByKubelet": Reason.NODE_LOST,
 }
 """Reasons of the condition DisruptionTarget, which Kubernetes sets on a pod before it ends it."""
-_STOPS = {reason.value for reason in Reason if reason.row.fault is Fault.STOPPED} | {Reason.SUSPENDED.value}
+_STOPS = {reason.value for reason in Reason if reason.row.fault in (Fault.STOPPED, Fault.TOO_LATE)} | {
+    Reason.SUSPENDED.value
+}
 DONE = {Reason.BUILT, Reason.ALREADY_BUILT}
 """What a pod ends with that has done what it was asked for."""
 _SAYS = {reason for reason in Reason if reason.row.fault in (Fault.USER, Fault.CONFIGURATION, Fault.INFRASTRUCTURE)} | {

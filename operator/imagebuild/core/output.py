@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from imagebuild.api.output import COMMIT, Output
 from imagebuild.api.spec import ImageBuildSpec
@@ -21,14 +22,13 @@ def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     args = tuple(word for opt in _options(spec.output) for word in ("--opt", opt))
     images, labels = numbered(spec.output.images or ()), numbered(_labels(spec.output))
     if not images:
-        nothing = plan.Output(labels=labels, commit_time=spec.output.source_date_epoch == COMMIT)
-        return Part(plan=PlanFields(output=nothing), args=args)
+        return Part(plan=PlanFields(output=replace(_at(spec.output), labels=labels)), args=args)
     if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
-    wanted = plan.Output(
+    wanted = replace(
+        _at(spec.output),
         images=images,
         attributes=numbered(_attributes(spec.output)),
         labels=labels,
-        commit_time=spec.output.source_date_epoch == COMMIT,
         if_exists=if_exists,
         inputs=run.inputs_hash,
         retried=retried,
@@ -39,6 +39,12 @@ def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
 def _labels(wanted: Output) -> Iterator[str]:
     for key, value in sorted((wanted.labels or {}).items()):
         yield f"{key}={value}"
+
+
+def _at(wanted: Output) -> plan.Output:
+    """A build at this time."""
+    epoch = wanted.source_date_epoch
+    return plan.Output(commit_time=True) if epoch == COMMIT else plan.Output(time=epoch)
 
 
 def _options(wanted: Output) -> Iterator[str]:

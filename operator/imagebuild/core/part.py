@@ -31,7 +31,10 @@ class PlanFields(TypedDict, total=False):
     cache_volume: plan.Mount
     s3_credentials: plan.Mount
     registry_secrets: tuple[plan.RegistrySecret, ...]
+    service_account: str
     secret_keys: tuple[plan.SecretKey, ...]
+    proxy: plan.Proxy
+    registries: tuple[plan.Registry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

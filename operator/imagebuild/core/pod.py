@@ -22,6 +22,8 @@ from imagebuild.core.limits import limit
 from imagebuild.core.output import output
 from imagebuild.core.part import Manifest, Part, volume
 from imagebuild.core.platform import node_selector, platform
+from imagebuild.core.proxy import proxy
+from imagebuild.core.registries import registries
 from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
@@ -58,7 +60,7 @@ def pod(
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, attempt, built_before) + attestations(spec, config) + box.part
+    parts = parts_of(build, spec, run, attempt, built_before) + _parts_of_place(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
@@ -124,6 +126,11 @@ def parts_of(
     )
 
 
+def _parts_of_place(spec: ImageBuildSpec, config: OperatorConfig) -> Part:
+    """What the administrator's configuration adds."""
+    return attestations(spec, config) + registries(config) + proxy(config)
+
+
 def pod_hash(manifest: Manifest) -> str:
     """Equal for pods that would build the same in the same way."""
     found: str = manifest["metadata"]["annotations"][names.ANNOTATION_POD_HASH]
@@ -139,10 +146,6 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
     return plan.Plan(
         **parts.plan,
         args=parts.args,
-        registries=tuple(
-            plan.Registry(host=entry.host, http=entry.http, insecure=entry.insecure, mirrors=entry.mirrors)
-            for entry in config.registries
-        ),
         frontends=config.frontends.allowed,
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,

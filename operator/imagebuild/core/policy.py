@@ -17,7 +17,7 @@ from imagebuild.api.names import is_ours
 from imagebuild.api.pod import PodSettings, Resources
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.timespan import seconds
-from imagebuild.core.quantity import amount
+from imagebuild.core.quantity import amount, at_least, at_most
 
 _M = TypeVar("_M", bound=Model)
 _WILDCARDS = str.maketrans("", "", "*?")
@@ -41,17 +41,26 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
         update={
             "allow": _over(config.pod.allow, found.allow),
             "resources": Resources(
-                requests={**(config.pod.resources.requests or {}), **(defaults.requests or {})},
-                limits={**(config.pod.resources.limits or {}), **(defaults.limits or {})},
+                # the API server refuses a pod that requests more than its limit
+                requests={
+                    **at_most(config.pod.resources.requests or {}, defaults.limits or {}),
+                    **(defaults.requests or {}),
+                },
+                limits={
+                    **at_least(config.pod.resources.limits or {}, defaults.requests or {}),
+                    **(defaults.limits or {}),
+                },
             ),
         }
     )
     return config.model_copy(
         update={
+            "cache_volumes": _over(config.cache_volumes, found.cache_volumes),
             "isolation": found.isolation or config.isolation,
             "frontends": found.frontends or config.frontends,
             "maxima": maxima,
             "pod": pod,
+            "proxy": found.proxy or config.proxy,
             "timeouts": times.model_copy(update=_bounded(times, maxima.timeouts)),
         }
     )
@@ -62,33 +71,40 @@ def refusal(spec: ImageBuildSpec, config: OperatorConfig, namespace: str) -> str
     found = policy(config, namespace)
     where = f"namespaces[{found.match}]." if found else ""
     allow, settings = config.pod.allow, spec.pod or PodSettings()
-    for field, value, patterns, key in _asked(settings, allow):
-        if not any(fnmatchcase(value, pattern) for pattern in patterns or ()):
-            place = f"{where}allow.{key}" if found and getattr(found.allow, _snake(key)) else f"pod.allow.{key}"
+    for field, value, allowed, key in _asked(settings, allow):
+        if not allowed:
+            own = found is not None and getattr(found.allow, _snake(key)) is not None
+            place = f"{where if own else 'pod.'}allow.{key}"
             return f"{field}: {value} is not allowed: the administrator lists what is in {place}"
     return next(_too_much(spec, config.maxima), "")
 
 
-def _asked(settings: PodSettings, allow: Allow) -> Iterator[tuple[str, str, tuple[str, ...] | None, str]]:
-    """Field, value, the patterns that allow it, and their key."""
+def _asked(settings: PodSettings, allow: Allow) -> Iterator[tuple[str, str, bool, str]]:
+    """Field, value, whether that is allowed, and the key of the patterns that say so."""
     for field, value, patterns, key in (
         ("serviceAccountName", settings.service_account_name, allow.service_accounts, "serviceAccounts"),
         ("priorityClassName", settings.priority_class_name, allow.priority_classes, "priorityClasses"),
         ("runtimeClassName", settings.runtime_class_name, allow.runtime_classes, "runtimeClasses"),
     ):
         if value is not None:
-            yield f"spec.pod.{field}", value, patterns, key
+            yield f"spec.pod.{field}", value, any(fnmatchcase(value, each) for each in patterns or ()), key
     yield from _pairs("labels", settings.labels, allow.labels)
     yield from _pairs("annotations", settings.annotations, allow.annotations)
 
 
 def _pairs(
     key: str, given: Mapping[str, str] | None, patterns: Iterable[str] | None
-) -> Iterator[tuple[str, str, tuple[str, ...] | None, str]]:
-    """`key` allows every value. What the operator writes itself nobody else does."""
-    wide = tuple(pattern if "=" in pattern else f"{pattern}=*" for pattern in patterns or ())
+) -> Iterator[tuple[str, str, bool, str]]:
+    """What the operator writes itself nobody else does."""
     for name, value in (given or {}).items():
-        yield f"spec.pod.{key}", f"{name}={value}", () if is_ours(name) else wide, key
+        allowed = not is_ours(name) and any(_fits(name, value, pattern) for pattern in patterns or ())
+        yield f"spec.pod.{key}", f"{name}={value}", allowed, key
+
+
+def _fits(name: str, value: str, pattern: str) -> bool:
+    """`key` allows every value. Both are compared by themselves: the value may look like the name of another."""
+    names, given, values = pattern.partition("=")
+    return fnmatchcase(name, names) and (not given or fnmatchcase(value, values))
 
 
 def _too_much(spec: ImageBuildSpec, maxima: Maxima) -> Iterator[str]:

@@ -27,6 +27,7 @@ from imagebuild.api.timespan import short
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Details
 from imagebuild.core.cache import branch_cache
+from imagebuild.core.cachevolume import claim_name
 from imagebuild.core.isolation import isolation
 from imagebuild.core.limits import limit
 from imagebuild.core.observe import Observation, State
@@ -218,6 +219,7 @@ def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -
         cache_repository=cache.repository if cache else None,
         cache_import=cache.imports if cache else None,
         cache_export=cache.export if cache else None,
+        cache_volume=claim_name(build, spec),
         timeout=limit(spec, config, "build") or "",
     )
 

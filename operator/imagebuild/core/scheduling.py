@@ -8,7 +8,7 @@ from imagebuild.api.config import OperatorConfig
 from imagebuild.api.pod import PodSettings, Resources
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.core.part import Manifest
-from imagebuild.core.quantity import amount
+from imagebuild.core.quantity import at_most
 
 Marks = dict[str, dict[str, str]]
 """Labels and annotations, under these two words."""
@@ -38,12 +38,8 @@ def resources(spec: ImageBuildSpec, config: OperatorConfig) -> Manifest:
     requests = {**(config.pod.resources.requests or {}), **(asked.limits or {}), **(asked.requests or {})}
     limits = {**_unless(config.pod.resources.limits, asked.requests), **(asked.limits or {})}
     most = config.maxima.resources
-    bounded = _at_most({**most, **limits}, most)
-    return {"requests": _at_most(requests, most), **({"limits": bounded} if bounded else {})}
-
-
-def _at_most(amounts: Mapping[str, str], most: Mapping[str, str]) -> dict[str, str]:
-    return {key: min(each, most.get(key, each), key=amount) for key, each in amounts.items()}
+    bounded = at_most({**most, **limits}, most)
+    return {"requests": at_most(requests, most), **({"limits": bounded} if bounded else {})}
 
 
 def _unless(amounts: Mapping[str, str] | None, others: Mapping[str, str] | None) -> dict[str, str]:

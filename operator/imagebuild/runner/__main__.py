@@ -83,5 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _exit(code: int) -> None:
+    """At once: a thread that still asks a registry would not survive the end of the interpreter below it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _exit(main())

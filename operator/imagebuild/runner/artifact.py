@@ -13,8 +13,9 @@ import platform
 import ssl
 import urllib.error
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from imagebuild.contract.layout import SOURCE_ARTIFACT
 from imagebuild.contract.plan import OciSource
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.download import save
@@ -48,13 +49,22 @@ def fetch_artifact(source: OciSource, place: Place, registries: Registries) -> S
         reason = _ANSWERS.get(error.code, Reason.REGISTRY_UNAVAILABLE)
         raise Problem(reason, f"{source.image}: the registry answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
-        reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.REGISTRY_UNAVAILABLE
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = _of_tls(cause) if isinstance(cause, ssl.SSLError) else Reason.REGISTRY_UNAVAILABLE
         raise Problem(reason, f"{source.image}: {cause}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Problem(Reason.ARCHIVE_INVALID, f"{source.image}: the manifest cannot be read ({error})") from error
     say(f"{source.image}: {digest}")
     return Source(directory=place.directory, branch="default", base="default", content=digest)
+
+
+def _of_tls(error: ssl.SSLError) -> Reason:
+    """An alert is what the server says: it refuses us, and not we it. It may also just hang up."""
+    if isinstance(error, ssl.SSLEOFError):
+        return Reason.REGISTRY_UNAVAILABLE
+    said = error.reason or ""
+    refused = "ALERT" in said and any(word in said for word in ("CERT", "CA", "ACCESS_DENIED"))
+    return Reason.CLIENT_CERTIFICATE_REFUSED if refused else Reason.TLS_FAILED
 
 
 class _Artifact:
@@ -72,10 +82,10 @@ class _Artifact:
         document = json.loads(content)
         if "manifests" in document:
             document = json.loads(self._manifest(self._for_this_machine(document["manifests"])))
-        image = "image" in document["config"]["mediaType"]
+        image, ours = "image" in document["config"]["mediaType"], document.get("artifactType") == SOURCE_ARTIFACT
         for layer in document["layers"]:
             if layer["mediaType"] != _NOTHING:
-                self._add(layer, image=image)
+                self._add(layer, image=image, links=ours)
         return digest
 
     def _manifest(self, reference: str) -> bytes:
@@ -96,18 +106,20 @@ class _Artifact:
         digest: str = (fitting or real)[0][1]
         return digest
 
-    def _add(self, layer: dict[str, Any], *, image: bool) -> None:
+    def _add(self, layer: dict[str, Any], *, image: bool, links: bool) -> None:
         blob = self._place.scratch / "layer"
         with blob.open("wb") as file:
             found = self._registries.get(
-                self._repository, f"blobs/{layer['digest']}", lambda answer: save(answer, file, self._place.check)
+                self._repository,
+                f"blobs/{layer['digest']}",
+                lambda answer: save(answer, _from_the_beginning(file), self._place.check),
             )
         self._same(found, layer["digest"])
         notes = layer.get("annotations") or {}
         if _TITLE in notes and notes.get(_UNPACK) != "true":
             self._place_file(blob, notes[_TITLE])
         else:
-            unpack(blob, self._place.directory, self._place.check, layer=image)
+            unpack(blob, self._place.directory, self._place.check, layer=image, links=links)
             blob.unlink()
 
     def _place_file(self, blob: Path, title: str) -> None:
@@ -121,3 +133,10 @@ class _Artifact:
     def _same(self, found: str, wanted: str) -> None:
         if wanted.startswith("sha256:") and found != wanted:
             raise Problem(Reason.CHECKSUM_MISMATCH, f"{self._image}: the registry gives {found} for {wanted}")
+
+
+def _from_the_beginning(file: IO[bytes]) -> IO[bytes]:
+    """A mirror may have given a part of it."""
+    file.seek(0)
+    file.truncate()
+    return file

@@ -13,7 +13,7 @@ from imagebuild.contract.result import CacheRef, LookUp
 
 __all__ = ["CacheRefs", "beside", "candidates", "choose", "slug", "tag"]
 
-_SLUG_MAX = 40
+_SLUG_MAX, _SHORT_MAX = 63, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +34,27 @@ class CacheRefs:
 
 
 def slug(branch: str) -> str:
-    """A branch as part of a tag: `feature/A` → `feature-a`."""
-    return re.sub(r"[^a-z0-9.]+", "-", branch.lower())[:_SLUG_MAX].strip("-.") or "branch"
+    """A branch as part of a tag: `feature/A` → `feature-a`. Long ones that begin alike stay apart."""
+    words = _words(branch)
+    return words if words and len(words) <= _SLUG_MAX else f"{_short(words)}-{_hash(branch)}"
 
 
 def tag(cache: BranchCache, branch: str) -> str:
     """Matched by ^buildcache- for clean-up rules; the hash keeps branches and builds with equal slugs apart."""
-    digest = hashlib.sha256(f"{cache.scope}\0{branch}".encode()).hexdigest()[:10]
-    return f"buildcache-{slug(branch)}-{digest}"
+    digest = _hash(f"{cache.scope}\0{branch}")
+    return f"buildcache-{_short(_words(branch))}-{digest}"
+
+
+def _words(branch: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", branch.lower()).strip("-.")
+
+
+def _short(words: str) -> str:
+    return words[:_SHORT_MAX].rstrip("-.") or "branch"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def candidates(cache: BranchCache, current: str | None, base: str | None) -> tuple[str, ...]:

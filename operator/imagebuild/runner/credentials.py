@@ -16,7 +16,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 
-__all__ = ["Logins", "login", "merge", "write"]
+__all__ = ["Logins", "by_token", "login", "merge", "write"]
 
 Entry = Mapping[str, str]
 Place = tuple[str, str]
@@ -40,21 +40,30 @@ def merge(secrets: Iterable[RegistrySecret], pushed: Iterable[Place] = ()) -> Lo
     return {_key(host): _chosen(host, found, [path for at, path in repositories if at == host]) for host in hosts}
 
 
-def write(logins: Logins, directory: Path) -> None:
-    """config.json for DOCKER_CONFIG, readable by this user alone."""
+def write(logins: Logins, directory: Path, helpers: Mapping[str, str] | None = None) -> None:
+    """config.json for DOCKER_CONFIG, readable by this user alone. `helpers`: by host, the programs that know it."""
     directory.mkdir(mode=0o700, exist_ok=True)
     file = directory / "config.json"
     file.touch(mode=0o600)
-    file.write_text(json.dumps({"auths": logins}))
+    file.write_text(json.dumps({"auths": logins, **({"credHelpers": helpers} if helpers else {})}))
 
 
 def login(logins: Logins, host: str) -> str | None:
     """`user:password` for a registry host, or None."""
-    wanted = _place(host)[0]
-    entry = next((entry for registry, entry in logins.items() if _place(registry)[0] == wanted), {})
+    entry = _entry(logins, host)
     if entry.get("auth"):
         return base64.b64decode(entry["auth"]).decode()
     return f"{entry['username']}:{entry.get('password', '')}" if entry.get("username") else None
+
+
+def by_token(logins: Logins, host: str) -> bool:
+    """The login for a registry host is a token that has to be traded for another one."""
+    return bool({"identitytoken", "registrytoken"} & _entry(logins, host).keys())
+
+
+def _entry(logins: Logins, host: str) -> Entry:
+    wanted = _place(host)[0]
+    return next((entry for registry, entry in logins.items() if _place(registry)[0] == wanted), {})
 
 
 def _chosen(host: str, found: Mapping[Place, Entry], pushed: list[str]) -> Entry:
@@ -117,7 +126,8 @@ def _configured(secret: RegistrySecret, key: str) -> dict[Place, Entry]:
     if not found:
         raise Problem(
             Reason.REGISTRY_UNAUTHORIZED,
-            f"{key} in the Secret {secret.name} has no auths: credential helpers cannot run in a build pod",
+            f"{key} in the Secret {secret.name} has no auths, and credential helpers named in Secrets are not used: "
+            "for registries of clouds give pod.serviceAccountName",
         )
     return found
 

@@ -15,6 +15,7 @@ from typing import Self
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import frontend, process
+from imagebuild.runner.clientcerts import files
 from imagebuild.runner.problem import Problem
 
 __all__ = ["Daemon", "cause", "configuration"]
@@ -87,6 +88,9 @@ def configuration(registries: Iterable[Registry], frontends: tuple[str, ...] | N
         lines += [f"  {key} = true" for key in ("http", "insecure") if getattr(registry, key)]
         if registry.mirrors:
             lines.append(f"  mirrors = {json.dumps(registry.mirrors)}")
+        if registry.client_certificate is not None:
+            certificate, key = map(json.dumps, files(registry.client_certificate))
+            lines.append(f"  keypair = [{{cert = {certificate}, key = {key}}}]")
     lines += frontend.configuration(frontends)
     return "\n".join(lines) + "\n"
 

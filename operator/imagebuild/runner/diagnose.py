@@ -37,6 +37,9 @@ _KILLED = 137
 _TAIL_LINES = 20
 
 _TABLE = (
+    # what the runner's own proxy says, before what servers say
+    (Reason.PROXY_REFUSED, (r"the egress proxy \S+ answers 4\d\d\b",)),
+    (Reason.PROXY_UNAVAILABLE, (r"the egress proxy \S+ does not answer",)),
     (Reason.FRONTEND_NOT_ALLOWED, (r"is not an allowed gateway source$", r"^invalid frontend: gateway\.v0$")),
     (Reason.STEP_FAILED, (r"^unable to find (user|group) ",)),
     (
@@ -76,6 +79,8 @@ _TABLE = (
             r"^digest mismatch",
         ),
     ),
+    # "remote": it is the server that refuses
+    (Reason.CLIENT_CERTIFICATE_REFUSED, (r"remote error: tls: (.*\bcertificate|access denied)",)),
     (Reason.TLS_FAILED, (r"x509:", r"tls: ", r"server gave HTTP response to HTTPS client")),
     (Reason.REVISION_NOT_FOUND, (r"repository does not contain ref",)),
     (
@@ -93,6 +98,8 @@ _TABLE = (
             r"connection refused",
             r"connection reset",
             r"no such host",
+            r"the egress proxy \S+ answers 5\d\d\b",
+            r":\d+ cannot be reached: ",
             r"deadline exceeded",
             r"TLS handshake timeout",
             r"timeout awaiting response headers",
@@ -127,6 +134,7 @@ _TABLE = (
             r"authorization failed",
             r"authentication required",
             r"no basic auth credentials",
+            r"error getting credentials",
             r"\bunauthorized: ",
         ),
     ),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import ssl
+import string
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,7 @@ from typing import IO, Any
 from imagebuild.contract.plan import HttpSource, Mount
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import mounted
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.source import Place, Source
@@ -43,11 +45,12 @@ def fetch_archive(source: HttpSource, place: Place) -> Source:
 
 
 def _download(source: HttpSource, file: Path, place: Place) -> str:
-    request = urllib.request.Request(source.url, headers={"User-Agent": "imagebuild"})  # noqa: S310 http and https only
+    request = _request(source.url)
     if source.secret is not None:
         request.add_unredirected_header("Authorization", _authorization(source.secret))
     context = ssl.create_default_context(cafile=place.env.get("SSL_CERT_FILE"))
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Redirects())
+    tls, way = urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler(proxies(place.env))
+    opener = urllib.request.build_opener(tls, way, _Redirects())
     try:
         with opener.open(request, timeout=SILENT_SECONDS) as answer, file.open("wb") as kept:
             return save(answer, kept, place.check)
@@ -55,9 +58,17 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
         reason = Reason.SOURCE_UNAUTHORIZED if error.code in _UNAUTHORIZED else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
         reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.SOURCE_UNAVAILABLE
         raise Problem(reason, f"{source.url}: {cause}") from error
+
+
+def _request(written: str) -> urllib.request.Request:
+    url = urllib.parse.quote(written, safe=string.punctuation)
+    try:
+        return urllib.request.Request(url, headers={"User-Agent": "imagebuild"})  # noqa: S310 http and https only
+    except ValueError as error:
+        raise Problem(Reason.SPEC_INVALID, f"{written} is no URL: {error}") from error
 
 
 def save(answer: Any, kept: IO[bytes], check: Callable[[], None]) -> str:
@@ -67,8 +78,8 @@ def save(answer: Any, kept: IO[bytes], check: Callable[[], None]) -> str:
         check()
         sha.update(block)
         size += _write(kept, block)
-    if wanted is not None and size != int(wanted):
-        raise http.client.HTTPException(f"the answer ended after {size:,} of {int(wanted):,} bytes")
+    if wanted is not None and wanted != str(size):
+        raise http.client.HTTPException(f"the answer ended after {size} of {wanted} bytes")
     return f"sha256:{sha.hexdigest()}"
 
 
@@ -84,8 +95,11 @@ def _authorization(secret: Mount) -> str:
     values = {key: value.strip("\r\n") for key, value in mounted.secret(secret).items()}
     if values.get("username") and values.get("password"):
         return "Basic " + base64.b64encode(f"{values['username']}:{values['password']}".encode()).decode()
-    if values.get("token"):
-        return f"Bearer {values['token']}"
+    if token := values.get("token"):
+        if not (token.isascii() and token.isprintable()):
+            # never the content, which the library's own words would hold
+            raise Problem(Reason.SECRET_INVALID, f"token in the Secret {secret.name} is not one line of ASCII")
+        return f"Bearer {token}"
     what = "neither token nor username and password"
     raise Problem(Reason.SECRET_INVALID, f"the Secret {secret.name} has the keys {', '.join(values)}, but {what}")
 
@@ -97,8 +111,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         old, new = (urllib.parse.urlsplit(url) for url in (req.full_url, newurl))
-        if (old.scheme, new.scheme) == ("https", "http"):
-            raise urllib.error.URLError(f"it leads from https to {newurl}")
+        if new.scheme not in {"https", old.scheme}:
+            raise urllib.error.URLError(f"it leads from {old.scheme} to {newurl}")
         further = super().redirect_request(req, fp, code, msg, headers, newurl)
         given: Mapping[str, str] = req.unredirected_hdrs
         if further is not None and (old.scheme, old.netloc) == (new.scheme, new.netloc) and "Authorization" in given:

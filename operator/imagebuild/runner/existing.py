@@ -9,6 +9,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.reference import tagged
 from imagebuild.runner.registry import Answer, Registries
 
 __all__ = ["look"]
@@ -40,8 +41,7 @@ def look(output: Output, images: tuple[str, ...], inputs: str, registries: Regis
 
 
 def _ask(registries: Registries, image: str) -> Callable[[], Answer]:
-    repository, _, tag = image.rpartition(":")
-    return registries.ask(repository, tag, whole=True)
+    return registries.ask(*tagged(image), whole=True)
 
 
 def _refuse(answers: Mapping[str, Answer]) -> None:

@@ -16,6 +16,7 @@ from imagebuild.contract.plan import Context, GitSource, HttpSource, IfExists, M
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import git, mounted
 from imagebuild.runner.credentials import Logins
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import Place, Source, inside
 
@@ -66,7 +67,8 @@ class Fetch:
         if isinstance(wanted, HttpSource):
             return download.fetch_archive(wanted, place)
         settings = {entry.host: entry for entry in self.plan.registries}
-        registries = registry.Registries(settings, self.logins, self.env.get("SSL_CERT_FILE"), download.SILENT_SECONDS)
+        ca, ways = self.env.get("SSL_CERT_FILE"), proxies(self.env)
+        registries = registry.Registries(settings, self.logins, ca, download.SILENT_SECONDS, ways)
         return artifact.fetch_artifact(wanted, place, registries)
 
     def _new(self, name: str) -> Place:

@@ -24,7 +24,7 @@ __all__ = ["Access", "access"]
 
 _TOKEN_USER = "x-access-token"
 """Where the Secret names no user. GitHub asks for this one with a token; GitLab and Gitea take any."""
-_SSH = re.compile(r"(?:ssh://(?:[^/@]+@)?(?P<host>[^/:]+)(?::\d+)?/|[^/@]+@(?P<scp>[^/:]+):)")
+_SSH = re.compile(r"(?:ssh://(?:[^/@]+@)?(?P<host>[^/:]+)(?::(?P<port>\d+))?/|[^/@]+@(?P<scp>[^/:]+):)")
 _SSH_CONFIG = """\
 Host {host}
   IdentityFile {directory}/key
@@ -60,7 +60,7 @@ def access(git: GitSource, directory: Path) -> Iterator[Access]:
     directory.mkdir(mode=0o700)
     try:
         if over_ssh:
-            yield _with_key(git.secret, values, over_ssh["host"] or over_ssh["scp"], directory)
+            yield _with_key(git.secret, values, over_ssh, directory)
         else:
             yield _with_password(git, git.secret, values, directory)
     finally:
@@ -79,12 +79,13 @@ def _with_password(git: GitSource, secret: Mount, values: Mapping[str, str], dir
     return Access(settings={"credential.helper": f"store --file={shlex.quote(str(file))}"})
 
 
-def _with_key(secret: Mount, values: Mapping[str, str], host: str, directory: Path) -> Access:
+def _with_key(secret: Mount, values: Mapping[str, str], url: re.Match[str], directory: Path) -> Access:
+    host, port = url["host"] or url["scp"], url["port"]
     key, known_hosts = values.get("ssh-privatekey", "").strip(), values.get("known_hosts", "").strip()
     if not key:
         raise _unfit(secret, values, "no ssh-privatekey, which a URL for ssh needs")
     if not known_hosts:
-        scan = f"ssh-keyscan {host} > known_hosts"
+        scan = f"ssh-keyscan {f'-p {port} ' if port else ''}{host} > known_hosts"
         raise _unfit(
             secret, values, f"no known_hosts, and a server is never trusted at first sight: make one with `{scan}`, "
             "compare the key with what the server's owner publishes, and add it to the Secret"

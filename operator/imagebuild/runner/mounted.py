@@ -21,11 +21,11 @@ def files(mount: Mount) -> dict[str, Path]:
     )
 
 
-def secret(mount: Mount) -> dict[str, str]:
+def secret(mount: Mount, named_in: str = "secretRef") -> dict[str, str]:
     """Its values as text. Raises Problem for one that does not exist."""
     found = files(mount)
     if not found:
-        raise Problem(Reason.SECRET_MISSING, f"the Secret {mount.name} does not exist (named in secretRef)")
+        raise Problem(Reason.SECRET_MISSING, f"the Secret {mount.name} does not exist (named in {named_in})")
     try:
         return {key: file.read_text() for key, file in found.items()}
     except UnicodeDecodeError as error:

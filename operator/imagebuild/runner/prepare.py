@@ -8,16 +8,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuild.contract.plan import BranchCache, IfExists, Plan
+from imagebuild.contract.plan import BranchCache, IfExists, Plan, dump
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
+from imagebuild.runner import epoch
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
 from imagebuild.runner.command import made_from
 from imagebuild.runner.credentials import Logins
+from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
+from imagebuild.runner.identity import Identity, dockerfile
 from imagebuild.runner.placeholders import images
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+from imagebuild.runner.pushcheck import PushCheck
+from imagebuild.runner.reference import repository
 from imagebuild.runner.source import Source
 
 if TYPE_CHECKING:
@@ -45,6 +50,8 @@ class Preparation(threading.Thread):
         self.there: str | None = None
         """The digest of the images where they need not be built any more."""
         self.cache = CacheRefs()
+        self.identity = Identity(plan, logins, env)
+        """Who may pull and push where no Secret says so."""
         self.seconds = 0.0
 
     def __enter__(self) -> Preparation:  # noqa: PYI034 nothing is derived from it
@@ -65,10 +72,16 @@ class Preparation(threading.Thread):
 
     def run(self) -> None:
         began = time.monotonic()
+        push = PushCheck(self._repositories(), self._registries)
         try:
+            self.identity.look(dump(self._plan))
+            self._logins = {**self._logins, **self.identity.logins}
             self._fetch()
+            self.identity.look(dockerfile(self._plan, self.source.directory))
             self.images = images(self._plan, self.source.commit, self.source.branch)
             self._ask_the_registry()
+            if self.there is None:
+                push.wait()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for
             self._error = error
         self.seconds = time.monotonic() - began
@@ -87,20 +100,31 @@ class Preparation(threading.Thread):
             raise Problem(Reason.STOPPED, "the build has ended")
 
     def _ask_the_registry(self) -> None:
-        output, cache, given = self._plan.output, self._plan.cache, self._plan.cache_imports
+        output, cache, given = self._plan.output, epoch.cache(self._plan, self.source), self._plan.cache_imports
         self.cache = CacheRefs(others=given.others)
         if output.if_exists is IfExists.OVERWRITE and cache is None and not given.refs:
             return
-        # half of what the runner takes to import, and not needed before the daemon is on its way
-        from imagebuild.runner import existing, registry  # noqa: PLC0415
+        from imagebuild.runner import existing  # noqa: PLC0415 as below
 
-        settings = {entry.host: entry for entry in self._plan.registries}
-        registries = registry.Registries(settings, self._logins, self._env.get("SSL_CERT_FILE"))
+        registries = self._registries()
         self.there = existing.look(output, self.images, self.made_from, registries)
         if self.there is None:
             asked = [registries.ask(*ref.rsplit(":", 1)) for ref in given.refs]
             branch = self._look_for_cache(cache, registries) if cache is not None else CacheRefs()
             self.cache = beside(branch, given, [answer().found for answer in asked])
+
+    def _repositories(self) -> list[tuple[str, str]]:
+        """Where images are pushed, by hosts and names; whatever is left open in a name is not asked for."""
+        found = dict.fromkeys(repository(image) for image in self._plan.output.images)
+        return [each for each in found if "{" not in each[1]]
+
+    def _registries(self) -> Registries:
+        # half of what the runner takes to import, and not needed before the daemon is on its way
+        from imagebuild.runner import registry  # noqa: PLC0415
+
+        settings = {entry.host: entry for entry in self._plan.registries}
+        ca = self._env.get("SSL_CERT_FILE")
+        return registry.Registries(settings, self._logins, ca, proxies=proxies(self._env))
 
     def _look_for_cache(self, wanted: BranchCache, registries: Registries) -> CacheRefs:
         branch, base = self.source.branch, wanted.base or self.source.base

@@ -35,17 +35,24 @@ def environment(work: Path, **more: str) -> dict[str, str]:
 
 
 def start(
-    argv: list[str], env: Mapping[str, str], *, output: int | IO[bytes] = subprocess.PIPE, cwd: Path | None = None
+    argv: list[str],
+    env: Mapping[str, str],
+    *,
+    output: int | IO[bytes] = subprocess.PIPE,
+    errors: int = subprocess.STDOUT,
+    stdin: int = subprocess.DEVNULL,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """In a process group of its own, its output and errors together. Raises OSError where there is no such program."""
+    """In a process group of its own, unless told otherwise output and errors together. Raises OSError where there is no
+    such program."""
     with _starting:
         started = subprocess.Popen(
             argv,
             env=dict(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             start_new_session=True,
             preexec_fn=_default_signals,  # noqa: PLW1509 one system call; our blocked TERM must not be inherited
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DOCKER_HUB", "repository", "split"]
+__all__ = ["DOCKER_HUB", "repository", "split", "tagged"]
 
 DOCKER_HUB = "docker.io"
 
@@ -17,5 +17,11 @@ def split(image: str) -> tuple[str, str]:
 
 def repository(image: str) -> tuple[str, str]:
     """Host and repository of a reference that may have a tag."""
+    return split(tagged(image)[0])
+
+
+def tagged(image: str) -> tuple[str, str]:
+    """A reference as `host[:port]/repository` and its tag, which may be left out."""
     head, slash, last = image.rpartition("/")
-    return split(head + slash + last.partition(":")[0])
+    name, _, tag = last.partition(":")
+    return head + slash + name, tag or "latest"

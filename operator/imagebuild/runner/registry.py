@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -14,12 +15,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
-from imagebuild.runner.credentials import Logins, login
+from imagebuild.runner.clientcerts import files
+from imagebuild.runner.credentials import Logins, by_token, login
 from imagebuild.runner.reference import DOCKER_HUB, split
 
 __all__ = ["Answer", "Registries"]
@@ -58,6 +60,8 @@ class Registries:
     logins: Logins
     ca_file: str | None
     seconds: float = _SECONDS
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """By scheme."""
 
     def ask(self, repository: str, tag: str, *, whole: bool = False) -> Callable[[], Answer]:
         """Asks at once; calling what is returned waits for the answer. It never raises, and takes no longer than the
@@ -77,9 +81,32 @@ class Registries:
         return wait
 
     def get(self, repository: str, what: str, read: Callable[[Any], T]) -> T:
-        """`manifests/…` or `blobs/…`, as `read` takes it from the answer. Raises what urllib raises."""
+        """`manifests/…` or `blobs/…`, as `read` takes it from the answer: as BuildKit does from the first mirror that
+        has it, else from the registry. Raises what urllib raises of that one."""
         host, name = split(repository)
+        for mirror in self._setting(host).mirrors:
+            at, _, path = mirror.partition("/")
+            with contextlib.suppress(OSError, http.client.HTTPException, *_NO_MANIFEST):
+                return self._get(at, f"{path}/{name}" if path else name, f"{what}?ns={host}", "GET", read)
         return self._get(host, name, what, "GET", read)
+
+    def has_login(self, host: str) -> bool | None:
+        """Whether there are credentials for it. None: there are some that only BuildKit can use."""
+        return None if by_token(self.logins, host) else login(self.logins, host) is not None
+
+    def begin_upload(self, host: str, name: str) -> Callable[[], None]:
+        """The first request of a push; calling what is returned takes it back. Raises what urllib raises."""
+        place = self._get(host, name, "blobs/uploads/", "POST", _location, actions="pull,push")
+
+        def undo() -> None:
+            begun = self._url(host, name, "blobs/uploads/")
+            upload = urllib.parse.urljoin(begun, place)
+            if urllib.parse.urlsplit(upload)[:2] != urllib.parse.urlsplit(begun)[:2]:
+                return  # a place that is not the registry's gets no credentials of it
+            with contextlib.suppress(OSError, http.client.HTTPException, *_NO_MANIFEST):
+                self._authorized(host, name, upload, "DELETE", _whole, actions="pull,push")
+
+        return undo
 
     def _answer(self, host: str, name: str, tag: str, whole: bool) -> Answer:  # noqa: FBT001
         try:
@@ -110,19 +137,30 @@ class Registries:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         return Answer(found=LookUp.FOUND, digest=digest, annotations=annotations)
 
-    def _get(self, host: str, name: str, what: str, method: str, read: Callable[[Any], T]) -> T:
-        setting = self.settings.get(host, Registry(host=host))
+    def _get(
+        self, host: str, name: str, what: str, method: str, read: Callable[[Any], T], *, actions: str = "pull"
+    ) -> T:
+        return self._authorized(host, name, self._url(host, name, what), method, read, actions=actions)
+
+    def _url(self, host: str, name: str, what: str) -> str:
         server = "registry-1.docker.io" if host == DOCKER_HUB else host
-        url = f"{'http' if setting.http else 'https'}://{server}/v2/{name}/{what}"
+        return f"{'http' if self._setting(host).http else 'https'}://{server}/v2/{name}/{what}"
+
+    def _setting(self, host: str) -> Registry:
+        return self.settings.get(host, Registry(host=host))
+
+    def _authorized(self, host: str, name: str, url: str, method: str, read: Callable[[Any], T], *, actions: str) -> T:
+        setting = self._setting(host)
         try:
             return self._ask(url, setting, method, read)
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:
                 raise
             challenge = error.headers.get("WWW-Authenticate", "")
-            return self._ask(url, setting, method, read, self._authorization(challenge, host, name, setting))
+            scope = f"repository:{name}:{actions}"
+            return self._ask(url, setting, method, read, self._authorization(challenge, host, scope, setting))
 
-    def _authorization(self, challenge: str, host: str, name: str, setting: Registry) -> str:
+    def _authorization(self, challenge: str, host: str, scope: str, setting: Registry) -> str:
         """The header that answers a Basic or Bearer challenge."""
         pair = login(self.logins, host)
         basic = "Basic " + base64.b64encode(pair.encode()).decode() if pair else ""
@@ -133,7 +171,7 @@ class Registries:
         realm = words.get("realm", "")
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
-        query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": f"repository:{name}:pull"})
+        query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": scope})
         answer = _object(self._ask(f"{realm}?{query}", setting, "GET", _whole, basic))
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
@@ -145,22 +183,30 @@ class Registries:
         if authorization:
             # stays here when the answer is a redirect to another host
             request.add_unredirected_header("Authorization", authorization)
-        with urllib.request.urlopen(request, timeout=self.seconds, context=self._tls(url, setting)) as answer:  # noqa: S310
+        handlers = (urllib.request.ProxyHandler(dict(self.proxies)), *self._tls(url, setting))
+        with urllib.request.build_opener(*handlers).open(request, timeout=self.seconds) as answer:
             return read(answer)
 
-    def _tls(self, url: str, setting: Registry) -> ssl.SSLContext | None:
+    def _tls(self, url: str, setting: Registry) -> tuple[urllib.request.BaseHandler, ...]:
         """Reading all authorities takes a while: only where they are asked for."""
         if not url.startswith("https:"):
-            return None
+            return ()
         context = ssl.create_default_context(cafile=self.ca_file)
         if setting.insecure:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
+        if setting.client_certificate is not None:
+            context.load_cert_chain(*files(setting.client_certificate))
+        return (urllib.request.HTTPSHandler(context=context),)
 
 
 def _whole(answer: Any) -> bytes:
     body: bytes = answer.read(_BYTES)
     return body
+
+
+def _location(answer: Any) -> str:
+    place: str = answer.headers.get("Location") or ""
+    return place
 
 
 def _object(given: object) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,21 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import buildsecrets, cloud, credentials, epoch, placeholders, process, volumes
+from imagebuild.runner import (
+    authorities,
+    buildsecrets,
+    clientcerts,
+    cloud,
+    credentials,
+    epoch,
+    placeholders,
+    process,
+    volumes,
+)
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
+from imagebuild.runner.egress import egress
 from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import inside
@@ -28,8 +38,32 @@ _OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/
 
 def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     """Raises Problem for what ends the build before BuildKit is asked."""
+    ready, bundle = clientcerts.certified(plan), authorities.merged(plan, work)
+    with egress(plan.proxy) as way:
+
+        def behind(reason: Reason, message: str) -> Problem | None:
+            return way.cause(reason, message) or ready.cause(reason, message)
+
+        env = process.environment(work, **way.environment, **({"SSL_CERT_FILE": str(bundle)} if bundle else {}))
+        try:
+            result = _run(authorities.offer(way.offer(ready.plan), bundle), work, stop, env)
+        except Problem as problem:
+            if (cause := behind(problem.reason, problem.message)) is not None:
+                raise cause from problem
+            raise
+        return _told(result, behind(result.essentials.reason, result.essentials.message))
+
+
+def _told(result: BuildResult, cause: Problem | None) -> BuildResult:
+    if cause is None:
+        return result
+    said = dataclasses.replace(result.essentials, reason=cause.reason, message=cause.message)
+    return dataclasses.replace(result, essentials=said)
+
+
+def _run(plan: Plan, work: Path, stop: Stop, env: dict[str, str]) -> BuildResult:
     began = time.monotonic()
-    logins, env = _made_ready(plan, work)
+    logins = _made_ready(plan, work)
     with (
         volumes.hold(plan.cache_volume, stop.check) as state,
         _daemon(plan, work, env, state) as daemon,
@@ -45,6 +79,8 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
             daemon.wait(stop.check)
         solving = time.monotonic()
         if prepared.there is None:
+            if prepared.identity.helpers:
+                credentials.write(logins, work / "docker", prepared.identity.helpers)
             result = _with_one_retry(_build(plan, work, env, prepared, daemon), check)
         else:
             result = _already_built(prepared.there, prepared.images)
@@ -62,7 +98,7 @@ def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     )
 
 
-def _made_ready(plan: Plan, work: Path) -> tuple[credentials.Logins, dict[str, str]]:
+def _made_ready(plan: Plan, work: Path) -> credentials.Logins:
     """Looks for all that must be there, which takes no time, before anything is started."""
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
@@ -70,8 +106,7 @@ def _made_ready(plan: Plan, work: Path) -> tuple[credentials.Logins, dict[str, s
     logins = credentials.merge(plan.registry_secrets, pushed(plan))
     credentials.write(logins, work / "docker")
     volumes.check((*plan.claims, *((plan.cache_volume,) if plan.cache_volume else ())))
-    ca = _authorities(plan, work)
-    return logins, process.environment(work, **({"SSL_CERT_FILE": ca} if ca else {}))
+    return logins
 
 
 def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> Daemon:
@@ -107,7 +142,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
         images=prepared.images,
         made_from=prepared.made_from,
         cache=prepared.cache,
-        env={**env, "DOCKER_CONFIG": str(work / "docker")},
+        env={**env, **prepared.identity.environment, "DOCKER_CONFIG": str(work / "docker")},
         runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
         blobs=daemon.state / "runc-overlayfs" / "content" / "blobs",
         oom_kills=_oom_kills,
@@ -143,21 +178,6 @@ def _others(context: Path) -> str:
     """What could have been meant."""
     names = sorted(str(file.relative_to(context)) for file in context.rglob("*ockerfile*"))[:5]
     return f"; there are {', '.join(names)}" if names else ""
-
-
-def _authorities(plan: Plan, work: Path) -> str | None:
-    """The image's certificate authorities and the operator's in one file: SSL_CERT_FILE replaces, it does not add."""
-    if not plan.certificates:
-        return None
-    import ssl  # noqa: PLC0415 slow to import, and most plans have none
-
-    system = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-    merged = work / "ca.crt"
-    if Path(system).exists():
-        shutil.copyfile(system, merged)
-    with merged.open("a") as file:
-        file.write("\n" + plan.certificates)
-    return str(merged)
 
 
 def _oom_kills() -> int:

@@ -1,0 +1,57 @@
+"""The entry of `imagebuild` and `kubectl imagebuild`: the group of commands, and how each way out ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from imagebuild import __version__
+from imagebuild.cli.exits import Exit
+from imagebuild.cli.group import Commands
+from imagebuild.cli.session import place
+
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+@click.group(cls=Commands, context_settings=_HELP)
+@click.version_option(__version__, message="%(version)s")
+@place
+def main_group() -> None:
+    """Container images, built in the cluster by rootless BuildKit.
+
+    \b
+    imagebuild build https://git.example.com/shop.git -t registry.example.com/shop:1
+    imagebuild describe shop-x7k2p
+    imagebuild logs -f shop-x7k2p
+    """
+
+
+def main() -> None:
+    sys.exit(run(sys.argv))
+
+
+def run(argv: list[str]) -> int:
+    """The exit code. What click would end the process with is told by the table of exit codes instead."""
+    name = Path(argv[0]).stem.replace("kubectl-imagebuild", "kubectl imagebuild").replace("__main__", "imagebuild")
+    try:
+        code = main_group.main(argv[1:], prog_name=name, complete_var="_IMAGEBUILD_COMPLETE", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # who read us has seen enough; without this the interpreter complains once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return code if isinstance(code, int) else Exit.OK
+
+
+if __name__ == "__main__":
+    main()

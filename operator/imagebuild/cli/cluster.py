@@ -1,0 +1,199 @@
+"""The API server: every request that the commands make. The only importer of `kubernetes`, and their only I/O to it.
+
+What it needs is create, get, list and watch on imagebuilds and get on pods/log; patch for `cancel` and its like.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.config import kube_config
+
+from imagebuild.api import names
+from imagebuild.cli import refusals
+from imagebuild.cli.problem import ApiError, Problem
+from imagebuild.cli.refusals import Request
+
+Document = dict[str, Any]
+
+_TIMEOUT_SECONDS = 30.0
+_WATCH_SECONDS = 240
+"""How long the server keeps a watch open: shorter than what load balancers between here and there have patience for."""
+_SILENCE_SECONDS = 60.0
+"""After that long without a line the log is asked for anew: nobody can tell a quiet build from a dead connection."""
+_PAGE = 500
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_NO_CLUSTER = "Set KUBECONFIG or --kubeconfig to a file that `kubectl get ns` works with, or run in a pod."
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+class Cluster:
+    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+        self._api = client.ApiClient(configuration)
+        self.namespace = namespace
+
+    @classmethod
+    def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
+        """As kubectl does: the kubeconfig if there is one, else the pod's service account."""
+        configuration = client.Configuration()
+        try:
+            if kubeconfig or context or _has_kubeconfig():
+                found = _from_kubeconfig(configuration, kubeconfig, context)
+            else:
+                config.load_incluster_config(client_configuration=configuration)
+                found = _NAMESPACE_FILE.read_text().strip()
+        except (config.ConfigException, OSError) as error:
+            raise Problem(f"No cluster is named: {error}", _NO_CLUSTER) from error
+        return cls(configuration, namespace or found)
+
+    def builds(self, namespace: str | None) -> list[Document]:
+        """Of one namespace, or of all."""
+        found: list[Document] = []
+        token = ""
+        while True:
+            query = {"limit": str(_PAGE), **({"continue": token} if token else {})}
+            page = self._json(Request(verb="list", resource=names.PLURAL, namespace=namespace), query=query)
+            found += page["items"]
+            token = page["metadata"].get("continue") or ""
+            if not token:
+                return found
+
+    def build(self, name: str) -> Document:
+        return self._json(Request(verb="get", resource=names.PLURAL, namespace=self.namespace, name=name))
+
+    def create(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
+        """With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has not are refused."""
+        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        request = Request(
+            verb="create", resource=names.PLURAL, namespace=self.namespace, name=document["metadata"]["name"]
+        )
+        return self._json(request, query=query, body=document)
+
+    def patch(self, name: str, patch: Mapping[str, Any]) -> Document:
+        request = Request(verb="patch", resource=names.PLURAL, namespace=self.namespace, name=name)
+        return self._json(request, body=patch)
+
+    def watch(self, name: str, resource_version: str) -> Iterator[tuple[str, Document]]:
+        """What happens to one ImageBuild after that version, until the server ends it. ApiError 410: begin anew."""
+        query = {
+            "watch": "true",
+            "fieldSelector": f"metadata.name={name}",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
+        request = Request(verb="watch", resource=names.PLURAL, namespace=self.namespace)
+        for line in self._lines(request, query, _WATCH_SECONDS + _TIMEOUT_SECONDS):
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise refusals.refusal(request, int(event["object"].get("code") or 500), event["object"])
+            yield event["type"], event["object"]
+
+    def log(self, pod: str, container: str, *, since: str | None, follow: bool) -> Iterator[bytes]:
+        """Lines with their timestamps and line ends. `since`: a time, RFC 3339."""
+        query = {
+            "container": container,
+            "timestamps": "true",
+            **({"sinceTime": since} if since else {}),
+            **({"follow": "true"} if follow else {}),
+        }
+        request = Request(verb="get", resource="pods/log", namespace=self.namespace, name=pod)
+        return self._lines(request, query, _SILENCE_SECONDS if follow else _TIMEOUT_SECONDS)
+
+    def check_namespace(self) -> None:
+        """Raises where there is no such namespace; who may not look at namespaces learns nothing."""
+        try:
+            self._json(Request(verb="get", resource="namespaces", namespace=None, name=self.namespace))
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004 Not Found
+                raise refusals.no_namespace(self.namespace) from error
+
+    def _json(
+        self, request: Request, *, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Document:
+        response = self._send(request, query or {}, body, _TIMEOUT_SECONDS)
+        with self._answers():
+            answer: Document = json.loads(response.data)
+        return answer
+
+    def _lines(self, request: Request, query: Mapping[str, str], timeout: float | None) -> Iterator[bytes]:
+        """The last one may have no line end, where the connection broke or the writer wrote none."""
+        response = self._send(request, query, None, timeout)
+        rest = b""
+        try:
+            with self._answers():
+                for chunk in response.stream(None, decode_content=True):
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    yield from (line + b"\n" for line in lines)
+                if rest:
+                    yield rest
+        finally:
+            response.close()
+
+    def _send(
+        self, request: Request, query: Mapping[str, str], body: Mapping[str, Any] | None, timeout: float | None
+    ) -> urllib3.BaseHTTPResponse:
+        method = {"create": "POST", "patch": "PATCH"}.get(request.verb, "GET")
+        kind = _MERGE_PATCH if method == "PATCH" else "application/json"
+        _, url, headers, *_ = self._api.param_serialize(
+            method,
+            _path(request),
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json, */*", "Content-Type": kind},
+            auth_settings=["BearerToken"],
+        )
+        limits = (_TIMEOUT_SECONDS, timeout)
+        with self._answers():
+            response: urllib3.BaseHTTPResponse = self._api.call_api(
+                method, url, headers, body, _request_timeout=limits
+            ).response
+            if response.status >= 300:  # noqa: PLR2004 the first code that is no success
+                raise refusals.refusal(request, response.status, _document(response.data))
+        return response
+
+    @contextlib.contextmanager
+    def _answers(self) -> Iterator[None]:
+        try:
+            yield
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise refusals.unanswered(self._api.configuration.host, error) from error
+
+
+def _has_kubeconfig() -> bool:
+    return any(Path(part).expanduser().exists() for part in kube_config.KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep))
+
+
+def _from_kubeconfig(configuration: client.Configuration, file: str | None, context: str | None) -> str:
+    """Fills the configuration; gives the namespace that the context names."""
+    contexts, current = config.list_kube_config_contexts(file)
+    chosen = next((each for each in contexts if each["name"] == context), None) if context else current
+    if chosen is None:
+        known = ", ".join(each["name"] for each in contexts) or "none"
+        raise Problem(f"There is no context {context} in the kubeconfig.", f"There are: {known}.")
+    config.load_kube_config(file, context, client_configuration=configuration)
+    return str(chosen["context"].get("namespace") or "default")
+
+
+def _path(request: Request) -> str:
+    if request.resource == "namespaces":
+        return f"/api/v1/namespaces/{request.name}"
+    resource, _, below = request.resource.partition("/")
+    base = f"/apis/{names.API_VERSION}" if resource == names.PLURAL else "/api/v1"
+    namespaced = f"/namespaces/{request.namespace}" if request.namespace else ""
+    # the name of what is created is in its document
+    named = f"/{request.name}" if request.name and request.verb != "create" else ""
+    return f"{base}{namespaced}/{resource}{named}" + (f"/{below}" if below else "")
+
+
+def _document(text: bytes) -> Document:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,56 @@
+"""`imagebuild build`: create, follow, and end as the build ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from imagebuild.cli import show
+from imagebuild.cli.attach import Attached
+from imagebuild.cli.directory import pushed
+from imagebuild.cli.exits import Exit
+from imagebuild.cli.finish import finish
+from imagebuild.cli.options import build_flags
+from imagebuild.cli.request import requested
+from imagebuild.cli.session import Session, in_session, place
+from imagebuild.cli.terminal import Screen
+
+
+@click.command("build")
+@build_flags
+@click.option("--detach", is_flag=True, help="Do not wait for it: print its name.")
+@click.option("-q", "--quiet", is_flag=True, help="No log and no states: only the result.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C and TERM cancel the build. Default: it goes on.")
+@show.output_option
+@place
+@in_session
+def command(
+    session: Session,
+    /,
+    *,
+    detach: bool,
+    quiet: bool,
+    cancel_on_interrupt: bool,
+    form: str | None,
+    **given: Any,
+) -> int:
+    """Build an image in the cluster and push it.
+
+    SOURCE is a directory of this machine, a git URL (https://host/repo.git#branch:directory), an archive
+    (https://host/x.tar.gz), or an artifact (oci://registry/repo:tag).
+
+    States and log go to standard error, the images with their digest to standard output.
+    """
+    screen = Screen(sys.stderr, quiet=quiet)
+    send = pushed(screen, plain_http=given["source_plain_http"])
+    made = session.cluster.create(requested(given, session.namespace, send))
+    name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
+    if detach:
+        click.echo(show.printed(made, form or "name"))
+        return Exit.OK
+    screen.say(f"Created {name} in the namespace {namespace}", "bold")
+    line = None if quiet else lambda found: screen.say(found.text)
+    attached = Attached(session.cluster, name, screen, line, cancel_on_interrupt=cancel_on_interrupt)
+    return finish(attached.result(), screen, form, log_shown=not quiet)

@@ -1,0 +1,21 @@
+"""`imagebuild suspend`: spec.suspend."""
+
+from __future__ import annotations
+
+import click
+
+from imagebuild.cli import changing
+from imagebuild.cli.named import find, names_argument
+from imagebuild.cli.session import Session, in_session, place
+
+
+@click.command("suspend")
+@names_argument
+@place
+@in_session
+def command(session: Session, /, names: tuple[str, ...]) -> None:
+    """Start nothing, and stop what runs, until it is resumed."""
+    for name in names:
+        find(session.cluster, name)
+        session.cluster.patch(name, changing.suspend(suspended=True))
+        click.echo(f"{name} is suspended")

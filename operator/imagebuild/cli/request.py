@@ -1,0 +1,68 @@
+"""The ImageBuild that a command line asks for: what `build` and `create` have in common."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imagebuild.cli import directory, options, spec
+from imagebuild.cli.directory import Send
+from imagebuild.cli.sources import Directory
+
+__all__ = ["requested"]
+
+_LETTERS = string.ascii_lowercase.translate(str.maketrans("", "", "aeiou")) + "23456789"
+_SUFFIX = 5
+
+
+def requested(given: Mapping[str, Any], namespace: str | None, send: Send) -> spec.Document:
+    """The document to create, after its source was sent where that is a directory. Raises UsageError for what is
+    missing in it.
+    """
+    source = options.read_source(given["source"])
+    metadata, below = options.read_spec(given["spec_file"])
+    if isinstance(source, Directory):
+        wanted = _of_directory(Path(source.path), given, below, send)
+    else:
+        wanted = spec.spec(options.flags(given, source.source), below)
+    _check(wanted)
+    name = given["name"] or (metadata.get("name") if not given["generate_name"] else None)
+    return spec.document(wanted, _metadata(metadata, name or _new_name(given["generate_name"], wanted), namespace))
+
+
+def _of_directory(root: Path, given: Mapping[str, Any], below: Mapping[str, Any], send: Send) -> spec.Document:
+    path = given["path"] or ""
+    found = directory.dockerfile(given["file"], root / path, Path.cwd())
+    flags = options.flags({**given, "file": found.path if given["file"] != "-" else "-"}, {"oci": {}})
+    if found.inline is not None:
+        flags = replace(flags, inline=found.inline)
+    wanted = spec.spec(flags, below)
+    _check({**wanted, "source": {"oci": {}}})
+    to = directory.repository(wanted["output"].get("images") or [], given["source_repository"])
+    sent = send(root, to, str(Path(path) / found.path) if found.path else None)
+    return {**wanted, "source": {**wanted.get("source", {}), **sent}}
+
+
+def _check(wanted: Mapping[str, Any]) -> None:
+    output = wanted.get("output", {})
+    if not output.get("images") and not output.get("discard"):
+        raise click.UsageError("Say where the image goes: -t REGISTRY/REPOSITORY:TAG, or --discard to keep nothing.")
+    if not wanted.get("source") and not wanted.get("dockerfile", {}).get("inline"):
+        raise click.UsageError("Say what to build: a git URL, a directory, or -f - and a Dockerfile on standard input.")
+
+
+def _new_name(prefix: str | None, wanted: Mapping[str, Any]) -> str:
+    """Chosen here and not by the server, so that a create that is sent twice makes one build."""
+    suffix = "".join(secrets.choice(_LETTERS) for _ in range(_SUFFIX))
+    return f"{prefix}{suffix}" if prefix else spec.name_for(wanted, suffix)
+
+
+def _metadata(written: Mapping[str, Any], name: str, namespace: str | None) -> spec.Document:
+    kept = {key: written[key] for key in ("labels", "annotations") if written.get(key)}
+    return {"name": name, **({"namespace": namespace} if namespace else {}), **kept}

@@ -1,0 +1,37 @@
+"""The installed `imagebuild`, as a person or a pipeline runs it: a process with its own output and exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from e2e.story import Story
+
+PROGRAM = Path(sys.executable).parent / "imagebuild"
+
+
+class Command:
+    """In the namespace of a story, as its administrator unless the environment says otherwise."""
+
+    def __init__(self, story: Story, **environment: str) -> None:
+        self.story = story
+        self._environment = {**os.environ, "KUBECONFIG": story.place.kubeconfig, **environment}
+
+    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [PROGRAM, *words, f"--namespace={self.story.namespace}"],
+            env=self._environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Ends with that exit code, or the test has failed."""
+        process = self.start(*words, stdin=subprocess.PIPE)
+        out, err = process.communicate(stdin, timeout=240)
+        assert process.returncode == code, f"{' '.join(words)}: {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(words, process.returncode, out, err)

@@ -1,0 +1,112 @@
+"""The runner's own proxy on the pod's loopback: what clients of every kind can ask of it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from imagebuild.runner.forward import Forwarder, Route
+from runner.conftest import serve
+
+SIZE = 3_000_000
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Gives back the body, would keep its connections, and says whether it may send to those who wait."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Path", self.path)
+        self.send_header("X-Proxy", ",".join(name for name in self.headers if name.lower().startswith("proxy-")))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    yield from serve(Echo)
+
+
+@pytest.fixture
+def forwarder() -> Iterator[tuple[str, int]]:
+    """Host and port of one that reaches everything directly."""
+    with Forwarder(Route(http=None, https=None), 0) as running:
+        host, _, port = running.url.removeprefix("http://").partition(":")
+        yield host, int(port)
+
+
+def test_a_request_goes_on_in_origin_form_and_its_connection_ends_with_it(
+    forwarder: tuple[str, int], echo: str
+) -> None:
+    """The next request of a connection may be for another host, and would need the password, too."""
+    client = http.client.HTTPConnection(*forwarder, timeout=30)
+    body = bytes(SIZE)
+    client.request("PUT", f"http://{echo}/a?b=c", body, {"Proxy-Connection": "keep-alive", "Proxy-Authorization": "x"})
+    answer = client.getresponse()
+    assert (answer.status, answer.headers["X-Path"], answer.headers["X-Proxy"]) == (200, "/a?b=c", "")
+    assert answer.will_close
+    assert answer.read() == body
+
+
+def test_a_client_that_waits_for_the_go_ahead_gets_it(forwarder: tuple[str, int], echo: str) -> None:
+    with socket.create_connection(forwarder, timeout=30) as client, client.makefile("rb") as answers:
+        client.sendall(
+            f"PUT http://{echo}/ HTTP/1.1\r\nHost: {echo}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode()
+        )
+        assert answers.readline().startswith(b"HTTP/1.1 100")
+        assert answers.readline() == b"\r\n"
+        client.sendall(b"ok")
+        head, _, body = answers.read().partition(b"\r\n\r\n")
+    assert body == b"ok"
+    assert b"Connection: close" in head, "it is the answer's connection that ends"
+
+
+def test_a_tunnel_carries_bytes_both_ways_also_after_one_side_has_ended(forwarder: tuple[str, int]) -> None:
+    sent = bytes(range(256)) * (SIZE // 256)
+
+    def answer(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            while block := peer.recv(1 << 16):
+                received.extend(block)
+            peer.sendall(bytes(received[::-1]))
+
+    received = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        with socket.create_connection(forwarder, timeout=30) as client, client.makefile("rb") as answers:
+            client.sendall(f"CONNECT 127.0.0.1:{server.getsockname()[1]} HTTP/1.1\r\n\r\n".encode() + sent)
+            client.shutdown(socket.SHUT_WR)
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            assert answers.readline() == b"\r\n"
+            assert answers.read() == sent[::-1]
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        pytest.param("GET / HTTP/1.1", b"400 ", id="a web server is asked"),
+        pytest.param("GET ftp://a/b HTTP/1.1", b"400 ", id="another scheme"),
+        pytest.param("SSH-2.0-x", b"400 ", id="no HTTP at all"),
+        pytest.param("CONNECT nowhere HTTP/1.1", b"400 ", id="no port"),
+        pytest.param("CONNECT 127.0.0.1:1 HTTP/1.1", b"502 127.0.0.1:1 cannot be reached", id="nobody listens"),
+    ],
+)
+def test_what_cannot_be_done_is_answered(forwarder: tuple[str, int], asked: str, answer: bytes) -> None:
+    with socket.create_connection(forwarder, timeout=30) as client, client.makefile("rb") as answers:
+        client.sendall(f"{asked}\r\n\r\n".encode())
+        assert answers.readline().startswith(b"HTTP/1.1 " + answer)

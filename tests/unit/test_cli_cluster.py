@@ -1,0 +1,225 @@
+"""The requests of the command line, against a server that answers as told: who asks for what, and what becomes of faults."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import yaml
+
+from imagebuild.cli.cluster import Cluster
+from imagebuild.cli.exits import Exit
+from imagebuild.cli.problem import ApiError, Problem
+
+BUILDS = "/apis/imagebuild.dev/v1alpha1/namespaces/team-a/imagebuilds"
+
+
+class Api(ThreadingHTTPServer):
+    """Answers each path with what `answers` has for it: a status, and a document or the text of a stream."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
+        self.kinds: list[tuple[str | None, str | None]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Api
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        self.server.asked.append((self.command, parts.path, dict(parse_qsl(parts.query)), body))
+        self.server.kinds.append((self.headers.get("Content-Type"), self.headers.get("Authorization")))
+        code, content = self.server.answers.get(parts.path, (404, "404 page not found"))
+        content = next(content) if isinstance(content, Iterator) else content
+        self.send_response(code)
+        if isinstance(content, str):
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self._stream(content.encode())
+        else:
+            data = json.dumps(content).encode()
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    def _stream(self, data: bytes) -> None:
+        """A chunk for each line, as the API server streams; one that is broken has no end."""
+        for line in data.splitlines(keepends=True):
+            self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+        if data.endswith(b"half"):
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    do_GET = do_POST = do_PATCH = answer  # noqa: N815  http.server's
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    server = Api()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def kubeconfig(directory: Path, url: str, **user: Any) -> str:
+    file = directory / "kubeconfig"
+    contexts = [
+        {"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "team-a"}},
+        {"name": "two", "context": {"cluster": "c", "user": "u"}},
+    ]
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "one",
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": user or {"token": "t0ken"}}],
+        "contexts": contexts,
+    }
+    file.write_text(yaml.safe_dump(document))
+    return str(file)
+
+
+@pytest.fixture
+def cluster(api: Api, tmp_path: Path) -> Cluster:
+    return Cluster.connect(kubeconfig(tmp_path, api.url), None, None)
+
+
+@pytest.mark.parametrize(
+    ("context", "namespace", "found"),
+    [(None, None, "team-a"), ("two", None, "default"), ("two", "team-b", "team-b"), (None, "team-b", "team-b")],
+)
+def test_the_namespace_is_the_contexts_unless_one_is_named(
+    context: str | None, namespace: str | None, found: str, tmp_path: Path
+) -> None:
+    assert Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:1"), context, namespace).namespace == found
+
+
+def test_a_context_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="no context three") as raised:
+        Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:1"), "three", None)
+    assert raised.value.next_step == "There are: one, two."
+
+
+def test_a_kubeconfig_that_is_none_is_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("")
+    for file in ("nowhere", "empty"):
+        with pytest.raises(Problem, match="No cluster is named"):
+            Cluster.connect(str(tmp_path / file), None, None)
+
+
+def test_an_exec_plugin_gives_the_token(api: Api, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    token = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "by-exec"}}
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(token)}'\n")
+    plugin.chmod(0o755)
+    asks = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    api.answers[f"{BUILDS}/shop"] = (200, {})
+    Cluster.connect(kubeconfig(tmp_path, api.url, exec=asks), None, None).build("shop")
+    assert api.kinds[-1][1] == "Bearer by-exec"
+
+
+def test_all_pages_of_a_list_are_read(api: Api, cluster: Cluster) -> None:
+    pages = iter([{"metadata": {"continue": "more"}, "items": [{"a": 1}]}, {"metadata": {}, "items": [{"a": 2}]}])
+    api.answers["/apis/imagebuild.dev/v1alpha1/imagebuilds"] = (200, pages)
+    assert cluster.builds(None) == [{"a": 1}, {"a": 2}]
+    assert [query.get("continue") for _, _, query, _ in api.asked] == [None, "more"]
+
+
+def test_each_request_says_what_it_is(api: Api, cluster: Cluster) -> None:
+    api.answers |= {BUILDS: (201, {}), f"{BUILDS}/shop": (200, {"ok": 1})}
+    document = {"metadata": {"name": "shop"}}
+    cluster.create(document)
+    cluster.create(document, dry_run=True)
+    cluster.patch("shop", {"spec": {"suspend": True}})
+    assert cluster.build("shop") == {"ok": 1}
+    assert api.asked == [
+        ("POST", BUILDS, {"fieldValidation": "Strict"}, document),
+        ("POST", BUILDS, {"fieldValidation": "Strict", "dryRun": "All"}, document),
+        ("PATCH", f"{BUILDS}/shop", {}, {"spec": {"suspend": True}}),
+        ("GET", f"{BUILDS}/shop", {}, None),
+    ]
+    kinds = [kind for kind, _ in api.kinds]
+    assert kinds[2] == "application/merge-patch+json"
+    assert {token for _, token in api.kinds} == {"Bearer t0ken"}
+
+
+def test_a_watch_is_of_one_build_and_gives_its_events(api: Api, cluster: Cluster) -> None:
+    events = [{"type": "MODIFIED", "object": {"a": number}} for number in range(2)]
+    api.answers[BUILDS] = (200, "".join(json.dumps(event) + "\n" for event in events))
+    assert list(cluster.watch("shop", "7")) == [("MODIFIED", {"a": 0}), ("MODIFIED", {"a": 1})]
+    _, _, query, _ = api.asked[-1]
+    assert query.pop("timeoutSeconds").isdecimal()
+    assert query == {"watch": "true", "fieldSelector": "metadata.name=shop", "resourceVersion": "7"}
+
+
+def test_a_version_that_is_too_old_is_told_by_its_code(api: Api, cluster: Cluster) -> None:
+    gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}
+    api.answers[BUILDS] = (200, json.dumps(gone) + "\n")
+    with pytest.raises(ApiError) as raised:
+        list(cluster.watch("shop", "7"))
+    assert raised.value.status == 410
+
+
+LOG = "/api/v1/namespaces/team-a/pods/shop-1/log"
+
+
+def test_a_log_is_lines_with_their_ends(api: Api, cluster: Cluster) -> None:
+    api.answers[LOG] = (200, "one\ntwo\nthree")
+    found = list(cluster.log("shop-1", "build", since="2026-11-24T12:00:00Z", follow=True))
+    assert found == [b"one\n", b"two\n", b"three"]
+    query = {"container": "build", "timestamps": "true", "sinceTime": "2026-11-24T12:00:00Z", "follow": "true"}
+    assert api.asked[-1][2] == query
+
+
+def test_a_stream_that_breaks_is_no_answer_and_gives_no_half_of_a_line(api: Api, cluster: Cluster) -> None:
+    api.answers[LOG] = (200, "one\nhalf")
+    found: list[bytes] = []
+    with pytest.raises(ApiError) as raised:
+        found.extend(cluster.log("shop-1", "build", since=None, follow=True))
+    assert (found, raised.value.status, raised.value.exit_code) == ([b"one\n"], 0, Exit.INFRASTRUCTURE)
+
+
+def test_a_cluster_without_the_resource_is_told_how_to_get_it(cluster: Cluster) -> None:
+    with pytest.raises(ApiError, match=r"imagebuild\.dev is not installed"):
+        cluster.builds("team-a")
+
+
+def test_a_server_that_is_not_there_is_infrastructure(tmp_path: Path) -> None:
+    away = Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:1"), None, None)
+    with pytest.raises(ApiError, match=r"http://127\.0\.0\.1:1 does not answer: .*refused") as raised:
+        away.build("shop")
+    assert (raised.value.status, raised.value.exit_code) == (0, Exit.INFRASTRUCTURE)
+
+
+@pytest.mark.parametrize(("code", "raises"), [(404, True), (403, False), (200, False)])
+def test_a_namespace_that_is_missing_is_said_where_that_can_be_known(
+    code: int, raises: bool, api: Api, cluster: Cluster
+) -> None:
+    api.answers["/api/v1/namespaces/team-a"] = (code, {"details": {"kind": "namespaces", "name": "team-a"}})
+    if raises:
+        with pytest.raises(ApiError, match="There is no namespace team-a"):
+            cluster.check_namespace()
+    else:
+        cluster.check_namespace()

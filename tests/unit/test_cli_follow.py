@@ -1,0 +1,287 @@
+"""Following a build: what is told in which order, over attempts, outages and interruptions."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from imagebuild.cli import changing, waiting
+from imagebuild.cli.exits import Exit
+from imagebuild.cli.follow import Follower, Interrupted, Told
+from imagebuild.cli.problem import ApiError, Problem
+from imagebuild.cli.view import View
+from imagebuild.cli.watching import changes
+from imagebuild.contract.reasons import Reason
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def build(version: int, *, uid: str = "u", annotations: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
+    if "run" in status:
+        status["run"] = {"number": status["run"]}
+    metadata = {"name": "shop", "namespace": "n", "uid": uid, "generation": 1, "resourceVersion": str(version)}
+    return {
+        "metadata": {**metadata, "annotations": annotations or {}},
+        "spec": {},
+        "status": {"observedGeneration": 1, **status} if status else {},
+    }
+
+
+NEW = build(1)
+QUEUED = build(2, phase="Pending", reason="Queued", run=1)
+FIRST = build(3, phase="Running", reason="Building", run=1, attempt=1, podName="shop-1", podUID="p")
+RETRYING = build(4, phase="Pending", reason="Retrying", run=1, attempt=1, podName="shop-1")
+SECOND = build(5, phase="Running", reason="Building", run=1, attempt=2, podName="shop-2", podUID="q")
+BUILT = build(6, phase="Succeeded", reason="Built", run=1, attempt=2, podName="shop-2")
+Step = tuple[str, dict[str, Any]] | int
+
+
+class Server:
+    """Plays a script: each GET and each watch takes its next part."""
+
+    def __init__(self, gets: list[dict[str, Any] | int], watches: list[list[Step]]) -> None:
+        self.gets, self.watches = gets, watches
+        self.versions: list[str] = []
+        self.logs = {"shop-1": ["one"], "shop-2": ["two", "three"]}
+
+    def build(self, name: str) -> dict[str, Any]:
+        assert name == "shop"
+        found = self.gets.pop(0) if len(self.gets) > 1 else self.gets[0]
+        if isinstance(found, int):
+            raise ApiError(found, "refused")
+        return found
+
+    def watch(self, name: str, resource_version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert name == "shop"
+        self.versions.append(resource_version)
+        for step in self.watches.pop(0) if self.watches else []:
+            if isinstance(step, int):
+                raise ApiError(step, "refused")
+            yield step
+
+    def log(self, pod: str, container: str, *, since: str | None, follow: bool) -> Iterator[bytes]:
+        del container, since, follow
+        if pod not in self.logs:
+            raise ApiError(404, f"There is no pod {pod}.")
+        for number, text in enumerate(self.logs[pod]):
+            yield f"2026-11-24T12:00:00.{number}Z {text}\n".encode()
+
+
+def modified(*documents: dict[str, Any]) -> list[Step]:
+    return [("MODIFIED", document) for document in documents]
+
+
+def told_of(server: Server, *, after_run: int = 0, log: bool = True) -> tuple[list[str], Follower]:
+    told: list[str] = []
+    follower = Follower(
+        server,
+        "shop",
+        Told(
+            state=lambda build: told.append(build.reason or "new"),
+            line=(lambda line: told.append(f"> {line.text}")) if log else None,
+            pod=lambda name, attempt: told.append(f"pod {name} {attempt}"),
+            trouble=told.append,
+        ),
+        after_run=after_run,
+    )
+    return told, follower
+
+
+def test_the_logs_of_all_attempts_follow_each_other() -> None:
+    told, follower = told_of(Server([NEW], [modified(QUEUED, FIRST, RETRYING, SECOND, BUILT)]))
+    follower.start()
+    found = follower.result()
+    assert found is not None
+    assert found.reason == "Built"
+    assert [word for word in told if word.startswith((">", "pod"))] in (
+        # the operator's word may come before the log's last line, never after the next pod's first
+        ["pod shop-1 1", "> one", "pod shop-2 2", "> two", "> three"],
+        ["pod shop-1 1", "pod shop-2 2", "> one", "> two", "> three"],
+    )
+    assert [word for word in told if not word.startswith((">", "pod"))] == [
+        "new", "Queued", "Building", "Retrying", "Building", "Built",
+    ]  # fmt: skip
+
+
+def test_who_waits_reads_no_log() -> None:
+    told, follower = told_of(Server([NEW], [modified(FIRST, BUILT)]), log=False)
+    follower.start()
+    follower.result()
+    assert told == ["new", "Building", "Built"]
+
+
+def test_a_log_that_is_gone_is_said_and_ends_nothing() -> None:
+    server = Server([BUILT], [])
+    del server.logs["shop-2"]
+    told, follower = told_of(server)
+    follower.start()
+    assert follower.result() is not None
+    assert told[-1] == "The log of the pod shop-2 cannot be read: There is no pod shop-2."
+
+
+def test_a_run_that_was_over_before_is_not_the_one_that_is_waited_for() -> None:
+    again = build(7, phase="Succeeded", reason="Built", run=2, attempt=1, podName="shop-1")
+    told, follower = told_of(Server([BUILT], [modified(again)]), after_run=1)
+    follower.start()
+    found = follower.result()
+    assert found is not None
+    assert found.run == 2
+    assert "> two" not in told
+
+
+def test_an_interruption_loses_nothing_and_following_can_go_on() -> None:
+    told, follower = told_of(Server([BUILT], []))
+    follower.interrupt()
+    with pytest.raises(Interrupted):
+        follower.result()
+    follower.start()
+    assert follower.result() is not None
+    assert told == ["Built", "pod shop-2 2", "> two", "> three"]
+
+
+def test_at_the_deadline_there_is_no_result() -> None:
+    _, follower = told_of(Server([NEW], []))
+    assert follower.result(deadline=0.0) is None
+
+
+def test_what_ends_the_watch_ends_the_command() -> None:
+    _, follower = told_of(Server([404], []))
+    follower.start()
+    with pytest.raises(ApiError):
+        follower.result()
+
+
+def seen(server: Server, count: int) -> list[str]:
+    """The versions that come, and the pauses between them."""
+    found: list[str] = []
+    pauses: list[float] = []
+    for document in changes(server, "shop", pauses.append):
+        found.append(document["metadata"]["resourceVersion"])
+        if len(found) == count:
+            break
+    return found
+
+
+@pytest.mark.parametrize(
+    ("gets", "watches"),
+    [
+        pytest.param([NEW], [modified(QUEUED, FIRST)], id="one watch"),
+        pytest.param([NEW, QUEUED], [modified(QUEUED), modified(FIRST)], id="the server ends it"),
+        pytest.param([NEW, QUEUED, FIRST], [[410], [410]], id="the version is too old"),
+        pytest.param([NEW, QUEUED], [[*modified(QUEUED), 0], modified(FIRST)], id="the connection breaks"),
+        pytest.param([NEW, 503, 0, QUEUED], [modified(QUEUED), modified(FIRST)], id="the server is away"),
+    ],
+)
+def test_no_change_is_missed_or_told_twice(gets: list[dict[str, Any] | int], watches: list[list[Step]]) -> None:
+    assert seen(Server(gets, watches), 3) == ["1", "2", "3"]
+
+
+def test_a_watch_goes_on_where_the_last_look_was() -> None:
+    server = Server([NEW, QUEUED], [modified(QUEUED), modified(FIRST)])
+    seen(server, 3)
+    assert server.versions == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("gets", "watches"),
+    [
+        pytest.param([NEW], [[("DELETED", NEW)]], id="under way"),
+        pytest.param([NEW, 404], [[0]], id="while nobody watched"),
+        pytest.param([NEW, build(9, uid="other")], [[0]], id="and made again"),
+    ],
+)
+def test_a_build_that_is_deleted_is_said_to_be(gets: list[dict[str, Any] | int], watches: list[list[Step]]) -> None:
+    with pytest.raises(Problem, match="was deleted") as raised:
+        seen(Server(gets, watches), 9)
+    assert raised.value.exit_code == Exit.STOPPED
+
+
+def test_a_server_that_stays_away_is_given_up_with_ever_longer_pauses() -> None:
+    pauses: list[float] = []
+    with pytest.raises(ApiError):
+        list(changes(Server([NEW, 0], [[0]]), "shop", pauses.append))
+    assert pauses[:5] == [1.0, 2.0, 4.0, 8.0, 10.0]
+    assert 300 < sum(pauses) < 600
+
+
+def test_what_is_forbidden_is_not_tried_again() -> None:
+    with pytest.raises(ApiError):
+        list(changes(Server([NEW], [[403]]), "shop", lambda _: pytest.fail("it waits")))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "status", "due"),
+    [
+        pytest.param("2026-11-24T11:00:00Z", {"queuedAt": "2026-11-24T10:00:00Z"}, True, id="newer than the run"),
+        pytest.param("2026-11-24T11:00:00Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="as old as the run"),
+        pytest.param("2026-11-24T11:00:00.7Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="by less than a second"),
+        pytest.param("2026-11-24T13:00:00Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="still to come"),
+        pytest.param("tomorrow", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="no time"),
+    ],
+)
+def test_a_rebuild_that_was_asked_for_is_waited_for(annotation: str, status: dict[str, str], due: bool) -> None:
+    marks = {"imagebuild.dev/rebuild-at": annotation}
+    view = View(build(1, annotations=marks, phase="Succeeded", run=1, **status))
+    assert (view.due(NOW), view.settled(NOW)) == (due, not due)
+
+
+def test_a_spec_that_the_operator_has_not_seen_is_waited_for() -> None:
+    assert not View(build(1, phase="Succeeded", run=1) | {"metadata": {**NEW["metadata"], "generation": 2}}).settled(
+        NOW
+    )
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=1)])
+def test_a_rebuild_is_asked_for_at_a_time_that_counts_whatever_the_clock_says(behind: timedelta) -> None:
+    view = View(build(1, phase="Succeeded", run=1, queuedAt="2026-11-24T12:00:00Z"))
+    asked = view.next_rebuild(NOW - behind)
+    patch = changing.rebuild(asked)
+    marks = patch["metadata"]["annotations"]
+    assert View({**view.document, "metadata": {**view.metadata, "annotations": marks}}).due(asked)
+
+
+@pytest.mark.parametrize(
+    ("document", "place", "text"),
+    [
+        (NEW, None, "Created: the operator has not seen it yet"),
+        (QUEUED, None, "Queued: the build waits for its turn"),
+        (QUEUED, (2, 7), "Queued: the build waits for its turn (2nd of 7 in the namespace)"),
+        (QUEUED, (11, 12), "Queued: the build waits for its turn (11th of 12 in the namespace)"),
+        (FIRST, None, "Building: The build pod runs."),
+        (
+            build(1, phase="Pending", reason="SecretMissing", run=1, message="The Secret npm does not exist."),
+            None,
+            "SecretMissing: The Secret npm does not exist. Create it; the build then goes on.",
+        ),
+        (
+            build(1, phase="Pending", reason="Retrying", run=1, attempt=1, nextRetryAt="2026-11-24T12:00:04Z"),
+            None,
+            "Retrying: the last attempt met a fault of the infrastructure; the next one follows, attempt 2 in 4 s",
+        ),
+        (
+            build(1, phase="Pending", reason="SomethingNew", run=1, message="Who knows."),
+            None,
+            "SomethingNew: Who knows.",
+        ),
+    ],
+)
+def test_a_state_is_a_line(document: dict[str, Any], place: tuple[int, int] | None, text: str) -> None:
+    assert waiting.state(View(document), place, NOW) == text
+
+
+def test_a_place_in_the_queue_counts_those_who_wait_longer() -> None:
+    def waits(name: str, since: str) -> View:
+        document = build(1, phase="Pending", reason=Reason.QUEUED, run=1, turnSince=f"2026-11-24T{since}Z")
+        return View({**document, "metadata": {**document["metadata"], "name": name}})
+
+    queue_ = [waits("a", "10:00:00"), waits("b", "09:00:00"), waits("c", "11:00:00"), View(FIRST)]
+    assert [waiting.place_in_queue(each, queue_) for each in queue_[:3]] == [(2, 3), (1, 3), (3, 3)]
+
+
+def test_an_interruption_by_a_signal_is_safe_while_the_queue_is_in_use() -> None:
+    _, follower = told_of(Server([NEW], []))
+    assert isinstance(follower._found, queue.SimpleQueue), "the one whose put may interrupt a get"
