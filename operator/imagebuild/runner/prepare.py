@@ -71,10 +71,10 @@ class Preparation(threading.Thread):
 
     def run(self) -> None:
         began = time.monotonic()
-        push = PushCheck(self._repositories(), self._registries)
         try:
             self.identity.look(dump(self._plan))
             self._logins = {**self._logins, **self.identity.logins}
+            push = PushCheck(self._repositories(), self._registries)  # with the logins of the identity, too
             self._fetch()
             self.identity.look(dockerfile(self._plan, self.source.directory))
             self.images = images(self._plan, self.source.commit, self.source.branch)
