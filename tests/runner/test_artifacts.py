@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import gzip
 import hashlib
 import json
+import os
 import tarfile
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagebuild.contract.layout import SOURCE_ARTIFACT
 from imagebuild.contract.plan import Mount, OciSource, Plan, Registry
 from imagebuild.contract.reasons import Reason
 from runner.conftest import serve
@@ -27,6 +28,15 @@ FLUX = "application/vnd.cncf.flux.content.v1.tar+gzip"
 ARTIFACT = "application/vnd.oci.empty.v1+json"
 IMAGE = "application/vnd.oci.image.config.v1+json"
 LOGIN = "Basic " + base64.b64encode(b"user:hunter2").decode()
+
+
+def zstd(content: bytes) -> bytes:
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_compress.restype = library.ZSTD_compressBound.restype = ctypes.c_size_t
+    library.ZSTD_compressBound.argtypes = (ctypes.c_size_t,)
+    room = ctypes.create_string_buffer(library.ZSTD_compressBound(len(content)))
+    size = library.ZSTD_compress(room, ctypes.c_size_t(len(room)), content, ctypes.c_size_t(len(content)), 3)
+    return room.raw[:size]
 
 
 def digest(content: bytes) -> str:
@@ -134,47 +144,26 @@ def test_the_layers_of_an_image_lie_one_on_the_other(pod: Pod, store: Store, hos
     assert source(pod) == {"Dockerfile": "FROM scratch\n", "stays": "1", "new": "2"}
 
 
-LINKS = [member("absolute", tarfile.SYMTYPE, "/etc"), member("out", tarfile.SYMTYPE, "../../..")]
+def test_a_layer_may_be_compressed_by_zstd(pod: Pod, store: Store, host: str) -> None:
+    """In two frames, after one to be skipped, and larger than what is read at once."""
+    large = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000))
+    packed = archive(kind="", large=large)
+    content = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc" + zstd(packed[:1000]) + zstd(packed[1000:])
+    store.artifact(store.blob(content, LAYER.replace("gzip", "zstd")), config=IMAGE)
+    _, log, code = pod.run(plan(host))
+    assert (code, source(pod)["large"]) == (0, large), log
 
 
-def test_links_of_a_pushed_directory_are_kept_as_in_a_checkout(pod: Pod, store: Store, host: str) -> None:
-    store.artifact(store.blob(archive(*LINKS)), artifactType=SOURCE_ARTIFACT)
+def test_of_an_images_files_neither_owners_nor_setuid_bits_are_kept(pod: Pod, store: Store, host: str) -> None:
+    tool = member("su")
+    tool.mode, tool.uid, tool.gid = 0o6755, 0, 0
+    link = member("link", tarfile.SYMTYPE, "su")
+    store.artifact(store.blob(archive(tool, link)), config=IMAGE)
     _, log, code = pod.run(plan(host))
     assert code == 0, log
-    links = {name: str((pod.work / "source" / name).readlink()) for name in ("absolute", "out")}
-    assert links == {"absolute": "/etc", "out": "../../.."}
-
-
-@pytest.mark.parametrize("name", ["out/file", "absolute/file", "absolute"])
-def test_nothing_is_written_through_a_link_that_leads_out(pod: Pod, store: Store, host: str, name: str) -> None:
-    links = [member("absolute", tarfile.SYMTYPE, str(pod.directory)), member("out", tarfile.SYMTYPE, "../..")]
-    before = set(pod.directory.iterdir())
-    store.artifact(
-        store.blob(archive(*links)), store.blob(archive(member(name, tarfile.REGTYPE))), artifactType=SOURCE_ARTIFACT
-    )
-    found, log, _ = pod.run(plan(host))
-    assert found.essentials.reason is Reason.ARCHIVE_INVALID, log
-    assert {path.name for path in set(pod.directory.iterdir()) - before} <= {"plan.json", "result"}
-
-
-def test_a_hard_link_to_somewhere_else_is_none_of_a_pushed_directory(pod: Pod, store: Store, host: str) -> None:
-    store.artifact(
-        store.blob(archive(member("x", tarfile.LNKTYPE, "../../bin/driven.py"))), artifactType=SOURCE_ARTIFACT
-    )
-    found, log, _ = pod.run(plan(host))
-    assert found.essentials.reason is Reason.ARCHIVE_INVALID, log
-
-
-def test_what_has_no_time_gets_that_of_the_fetch(pod: Pod, store: Store, host: str) -> None:
-    """Else a file of the same size with other content is no change for BuildKit's state on a claim."""
-    old = member("old")
-    old.mtime = 1_000_000
-    store.artifact(store.blob(archive(old, file="content"), FLUX))
-    before = int(time.time())
-    _, log, code = pod.run(plan(host))
-    assert code == 0, log
-    times = {name: (pod.work / "source" / name).stat().st_mtime for name in ("old", "file")}
-    assert (times["old"], times["file"] >= before) == (1_000_000, True)
+    found = (pod.work / "source" / "su").stat()
+    assert (found.st_mode & 0o7777, found.st_uid) == (0o755, os.getuid())
+    assert (pod.work / "source" / "link").is_symlink()
 
 
 def test_a_digest_is_what_is_built(pod: Pod, store: Store, host: str) -> None:
@@ -182,6 +171,53 @@ def test_a_digest_is_what_is_built(pod: Pod, store: Store, host: str) -> None:
     store.artifact(store.blob(archive(file="later")))
     _, log, code = pod.run(plan(host, f"app:1@{wanted}"))
     assert (code, source(pod)["file"]) == (0, "wanted"), log
+
+
+# --- mirrors
+
+
+class Broken(Handler):
+    """`cut`: half of each layer; `other`: nothing of what is asked for."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if "/cut/" in self.path and "/blobs/" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self.wfile.write(b"half of it")
+            self.close_connection = True
+        elif "/other/" in self.path:
+            self.send_error(404)
+        else:
+            super().do_GET()
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "asked"),
+    [
+        pytest.param(["fine"], ["fine", "fine"], id="one that has it"),
+        pytest.param(
+            ["other", "fine"], ["other", "fine", "other", "fine"], id="the second one, where the first has not"
+        ),
+        pytest.param(["other"], ["other", "other"], id="none has it"),
+        pytest.param(["cut"], ["cut", "cut"], id="a layer breaks off"),
+    ],
+)
+def test_mirrors_are_asked_first_and_the_registry_for_what_they_do_not_give(
+    pod: Pod, store: Store, host: str, *, mirrors: list[str], asked: list[str]
+) -> None:
+    store.artifact(store.blob(archive(file="content")))
+    seen: list[str] = []
+    for mirror in serve(type("Mirror", (Broken,), {"store": store, "asked": seen})):
+        elsewhere = Registry(host=mirror, http=True)
+        mirrored = Registry(host=host, http=True, mirrors=tuple(f"{mirror}/{path}" for path in mirrors))
+        _, log, code = pod.run(replace(plan(host), registries=(elsewhere, mirrored)))
+    assert (code, source(pod)["file"]) == (0, "content"), log
+    assert seen[0] == f"/v2/{mirrors[0]}/app/manifests/1?ns={host}"
+    assert [path.split("/")[2] for path in seen] == asked
 
 
 # --- what is not to be trusted
@@ -212,6 +248,9 @@ def test_another_content_than_the_digest_names_is_refused(pod: Pod, store: Store
         pytest.param(gzip.compress(b"text"), {}, Reason.ARCHIVE_INVALID, id="no archive"),
         pytest.param(archive(member("null", tarfile.CHRTYPE)), {}, Reason.ARCHIVE_INVALID, id="a device"),
         pytest.param(archive(member("bin", tarfile.SYMTYPE, "/usr/bin")), {}, Reason.ARCHIVE_INVALID, id="absolute"),
+        pytest.param(zstd(b"text"), {}, Reason.ARCHIVE_INVALID, id="no archive, by zstd"),
+        pytest.param(zstd(archive(kind=""))[:-9], {}, Reason.ARCHIVE_INVALID, id="half of one by zstd"),
+        pytest.param(zstd(b"")[:4] + b"\xff" * 64, {}, Reason.ARCHIVE_INVALID, id="not what zstd writes"),
     ],
 )
 def test_a_hostile_layer_is_refused(
