@@ -13,17 +13,17 @@ from imagebuild.core.output import repository
 
 def scope(build: ImageBuild, spec: ImageBuildSpec, word: str | None = None) -> str:
     """`word`: a scope of the user's instead of Dockerfile and target."""
-    origin = _origin(build.namespace, spec.source)
+    source = origin(build.namespace, spec.source)
     if word is not None:
-        return json.dumps([origin or build.namespace, word])
+        return json.dumps([source or build.namespace, word])
     context = spec.source.path if spec.source else None
     dockerfile = spec.dockerfile
     path = (dockerfile.path if dockerfile else None) or plan.Dockerfile().path
     target = dockerfile.target if dockerfile else None
-    return json.dumps([origin or f"{build.namespace}/{build.name}", context, path, target])
+    return json.dumps([source or f"{build.namespace}/{build.name}", context, path, target])
 
 
-def _origin(namespace: str, source: Source | None) -> str | None:
+def origin(namespace: str, source: Source | None) -> str | None:
     """What stays the same from one state of the source to the next, whatever the ImageBuild is called."""
     if source is None:
         return None
