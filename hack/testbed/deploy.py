@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import egress, faults, mutualtls
+from testbed import egress, faults, frontend, mutualtls
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -41,6 +41,7 @@ def operator_config(place: Place) -> dict[str, object]:
             *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
             {"match": "*-proxied", "proxy": _behind(egress.ADDRESS)},
             {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
+            {"match": "*-builtin", "frontends": {"allowed": []}},
         ],
         "registries": [
             *docker_hub,
@@ -49,7 +50,7 @@ def operator_config(place: Place) -> dict[str, object]:
         ],
         "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
-        "frontends": {"allowed": ["docker/dockerfile"]},
+        "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
         "pod": {"allow": ALLOWED},
         "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
     }

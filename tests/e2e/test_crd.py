@@ -83,6 +83,12 @@ GOOD = {
             "compression": {"type": "Zstd", "level": 19},
         }
     },
+    "an image that reads the Dockerfile": spec(dockerfile={"frontend": "docker/dockerfile:1"}),
+    "labels of a commit": {
+        "source": {"git": GIT},
+        "output": {**IMAGES, "labels": {"a": "{commit} {sha}"}, "annotations": {"a": '{"b": {branch}}'}},
+    },
+    "labels of a run, and other braces": {"output": {**IMAGES, "labels": {"a": '{run} {"b": {}} {sha}'}}},
     "the time of the commit": {"source": {"git": GIT}, "output": {**IMAGES, "sourceDateEpoch": "Commit"}},
     "a time as a number": {"output": {**IMAGES, "sourceDateEpoch": 0}},
     "a time as text": {"output": {**IMAGES, "sourceDateEpoch": "1767225600"}},
@@ -237,6 +243,18 @@ BAD = {
     "the time of a commit that there is not": (
         spec(output={**IMAGES, "sourceDateEpoch": "Commit"}, source={"configMap": {"name": "a"}}),
         "output.sourceDateEpoch: Commit needs a source from git",
+    ),
+    "a label of a commit that there is not": (
+        {"output": {**IMAGES, "labels": {"a": "b", "c": "of {commit}"}}},
+        "output.labels: {commit}, {shortCommit} and {branch} need a source from git",
+    ),
+    "an annotation of a branch that there is not": (
+        spec(output={**IMAGES, "annotations": {"c": "{branch}"}}, source={"configMap": {"name": "a"}}),
+        "output.annotations: {commit}, {shortCommit} and {branch} need a source from git",
+    ),
+    "a frontend with options": (
+        spec(dockerfile={"frontend": "docker/dockerfile:1 --a"}),
+        "must be registry/repository:tag",
     ),
     "two platforms": (
         spec(platforms=["linux/amd64", "linux/arm64"]),

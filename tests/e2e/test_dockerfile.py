@@ -47,18 +47,3 @@ def test_arguments_that_do_not_fit_are_refused_with_both_sizes(story: Story) -> 
     story.apply(story.inline(args={"A": "a" * 102_400, "B": "b" * 102_400}))
     assert "and 131,072 fit; move large values of args" in story.fails("SpecInvalid")["message"]
     assert story.pods() == []
-
-
-@pytest.mark.parametrize(
-    ("line", "args"),
-    [
-        pytest.param("# syntax=example.com/team/front:1\n", {}, id="by its first line"),
-        pytest.param("", {"BUILDKIT_SYNTAX": "example.com/team/front:1"}, id="by an argument"),
-    ],
-)
-def test_a_frontend_that_the_administrator_does_not_allow_is_refused(
-    story: Story, line: str, args: dict[str, str]
-) -> None:
-    story.apply(story.inline(f"{line}FROM busybox:1.37\n", args=args))
-    assert "example.com/team/front" in story.fails("FrontendNotAllowed")["message"]
-    assert len(story.pods()) == 1, "it is not tried again"

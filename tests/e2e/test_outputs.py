@@ -19,11 +19,12 @@ ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
 SCANNER = """\
 FROM busybox:1.37
 ENTRYPOINT cd $BUILDKIT_SCAN_SOURCE \\
+    && if [ -e unreadable ]; then echo "no rights to read this"; exit 3; fi \\
     && printf '{"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", \\
 "predicate": {"spdxVersion": "SPDX-2.3", "files": [{"fileName": "%s"}]}}' "$(ls made-here)" \\
     > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json
 """
-"""Keeps the protocol of BuildKit's SBOM scanners, and knows one file."""
+"""Keeps the protocol of BuildKit's SBOM scanners, and knows one file, and one that it cannot get over."""
 TOKEN = "words-that-no-attestation-may-have"
 KINDS = {"Gzip": "tar+gzip", "Zstd": "tar+zstd", "Estargz": "tar+gzip", "Uncompressed": "tar"}
 
@@ -61,6 +62,22 @@ def test_labels_and_annotations_arrive_byte_for_byte(story: Story) -> None:
     labels = configuration(story, story.image())["Labels"]
     assert labels == {"Odd": ODD, "org.example/given": "by the spec", "kept": "yes"}
     assert manifest(story, story.image())["annotations"] == output["annotations"]
+
+
+def test_an_image_says_what_it_was_built_from_and_is_known_again(story: Story, repository: Repository) -> None:
+    commit = repository.commit({"Dockerfile": "FROM busybox:1.37\nRUN true\n"}, branch="feature/A")
+    values = {"org.example.of": '{commit} {"a": {shortCommit}} {branch} {run} {sha}'}
+    output = {"images": [story.image()], "labels": values, "annotations": values, "ifExists": "Reuse"}
+    spec = {"source": {"git": {"url": repository.url, "branch": "feature/A"}}, "output": output}
+    story.apply(spec)
+    digest = story.succeeds()["output"]["digest"]
+    wanted = f'{commit} {{"a": {commit[:12]}}} feature/A 1 {{sha}}'
+    assert configuration(story, story.image())["Labels"] == {"org.example.of": wanted}
+    assert manifest(story, story.image())["annotations"]["org.example.of"] == wanted
+    story.kubectl("delete", "imagebuild", "app")
+    story.apply(spec)
+    again = story.succeeds()
+    assert (again["reason"], again["output"]["digest"]) == ("AlreadyBuilt", digest)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -166,6 +183,19 @@ def statements(story: Story, image: str, index: dict[str, Any]) -> dict[str, byt
     return found
 
 
+def test_a_scanner_that_fails_is_named_and_no_step_of_the_dockerfile(story: Story) -> None:
+    story.apply(story.inline(SCANNER, output={"images": [scanner(story.place)]}), name="scanner")
+    story.succeeds("scanner")
+    story.apply(
+        story.inline("FROM busybox:1.37\nRUN touch /unreadable\n", output={"images": [story.image()], "sbom": True})
+    )
+    status = story.fails("SbomScannerFailed")
+    assert f"generating sbom using {scanner(story.place)}: exit code 3" in status["message"]
+    assert "no rights to read this" in status["failure"]["logTail"]
+    assert "sbomScanner" in status["failure"]["nextStep"]
+    assert len(story.pods()) == 2, "one each: it is not tried again"
+
+
 def test_provenance_and_sbom_lie_beside_the_image_without_any_secret_and_reuse_still_knows_it(story: Story) -> None:
     story.apply(story.inline(SCANNER, output={"images": [scanner(story.place)]}), name="scanner")
     story.succeeds("scanner")
@@ -189,6 +219,7 @@ def test_provenance_and_sbom_lie_beside_the_image_without_any_secret_and_reuse_s
     digest, index = found
     assert (digest, index["mediaType"]) == (status["output"]["digest"], "application/vnd.oci.image.index.v1+json")
     assert index["annotations"] == {"org.example.a": "b"}
+    assert status["output"]["platform"] == f"linux/{architectures(story)[0]}"
     documents = statements(story, story.image(), index)
     assert documents.keys() == {"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}
     assert b"made-here" in documents["https://spdx.dev/Document"]

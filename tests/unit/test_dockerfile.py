@@ -21,6 +21,7 @@ def spec(**fields: Any) -> ImageBuildSpec:
         pytest.param({}, plan.Dockerfile(path="Dockerfile"), (), id="Dockerfile is the default"),
         pytest.param({"path": "build/app.df"}, plan.Dockerfile(path="build/app.df"), (), id="another path"),
         pytest.param({"inline": "FROM a\n"}, plan.Dockerfile(inline="FROM a\n"), (), id="inline, with its line ends"),
+        pytest.param({"frontend": "r.io/f:1"}, plan.Dockerfile(frontend="r.io/f:1"), (), id="read by an image"),
         pytest.param({"target": "test"}, plan.Dockerfile(), ("--opt", "target=test"), id="a stage"),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfEx
     assert [output(spec, RUN, retried=again).plan["output"].retried for again in (False, True)] == [False, True]
 
 
-def test_labels_are_the_frontends_and_all_else_the_exporters() -> None:
+def test_labels_and_annotations_keep_every_byte() -> None:
     written = {
         "images": ["r.io/a:1"],
         "labels": {"b": 'x,"y"\n', "Team": "= $(X)"},
@@ -45,7 +45,7 @@ def test_labels_are_the_frontends_and_all_else_the_exporters() -> None:
         "compression": {"type": "Estargz", "level": 3},
     }
     part = output(ImageBuildSpec.model_validate({"output": written}), RUN)
-    assert part.args == ("--opt", "label:Team== $(X)", "--opt", 'label:b=x,"y"\n')
+    assert part.plan["output"].labels == ("Team== $(X)", 'b=x,"y"\n')
     assert part.plan["output"].attributes == (
         "compression=estargz",
         "compression-level=3",
@@ -87,7 +87,19 @@ def test_a_time_for_all_that_the_image_holds_is_told_to_frontend_and_exporter(
 def test_what_is_not_kept_has_its_labels_all_the_same() -> None:
     """Else a build that was tried with discard would not be the one that is pushed later."""
     part = output(ImageBuildSpec.model_validate({"output": {"discard": True, "labels": {"a": "b"}}}), RUN)
-    assert (part.args, part.plan["output"]) == (("--opt", "label:a=b"), plan.Output())
+    assert part.plan["output"] == plan.Output(labels=("a=b",))
+
+
+def test_the_number_of_the_run_is_filled_here_and_all_else_by_the_runner() -> None:
+    values = {"a": "{run} {commit} {x}"}
+    written = {"images": ["r.io/a:1"], "labels": values, "annotations": values}
+    wanted = part_of(written)
+    assert wanted.labels == ("a=7 {commit} {x}",)
+    assert wanted.attributes == ("annotation.a=7 {commit} {x}",)
+
+
+def part_of(written: dict[str, Any]) -> plan.Output:
+    return output(ImageBuildSpec.model_validate({"output": written}), RUN).plan["output"]
 
 
 @pytest.mark.parametrize(

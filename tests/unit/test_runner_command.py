@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from imagebuild.contract.plan import BranchCache, IfExists, Output, Plan
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl, images, made_from, pushed
-from imagebuild.runner.problem import Problem
+from imagebuild.runner.command import Inputs, buildctl, made_from, pushed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 INPUTS = Inputs(
@@ -100,33 +99,6 @@ def test_what_an_image_was_made_from_is_another_word(output: Output, commit: str
     assert made_from(Plan(output=output), commit) != made_from(
         Plan(output=Output(if_exists=IfExists.REUSE, inputs="x")), COMMIT
     )
-
-
-@pytest.mark.parametrize(
-    ("image", "filled"),
-    [
-        pytest.param("r.io/a:1", "r.io/a:1", id="nothing to fill"),
-        pytest.param("r.io/a:{commit}", f"r.io/a:{COMMIT}", id="commit"),
-        pytest.param("r.io/a:v-{shortCommit}", "r.io/a:v-0123456789ab", id="short commit"),
-        pytest.param("r.io/a:{branch}-{shortCommit}", "r.io/a:feature-a-0123456789ab", id="branch as a tag may be"),
-    ],
-)
-def test_placeholders_are_filled(image: str, filled: str) -> None:
-    assert images(Plan(output=Output(images=(image,))), COMMIT, "feature/A") == (filled,)
-
-
-@pytest.mark.parametrize(
-    ("image", "commit", "said"),
-    [
-        pytest.param("r.io/a:{commit}", None, "the source is not from git", id="no git"),
-        pytest.param("r.io/a:{branch}", COMMIT, "the source names no branch", id="no branch"),
-    ],
-)
-def test_a_placeholder_that_nothing_fills_is_named(image: str, commit: str | None, said: str) -> None:
-    with pytest.raises(Problem) as problem:
-        images(Plan(output=Output(images=(image,))), commit, None)
-    assert image in problem.value.message
-    assert said in problem.value.message
 
 
 def test_caches_from_elsewhere_are_imported_after_those_of_registries() -> None:

@@ -174,12 +174,6 @@ def test_a_daemons_log_without_a_known_cause_names_none() -> None:
     assert cause("all is well") == ""
 
 
-def test_frontends_that_are_allowed_become_the_daemons_configuration() -> None:
-    said = '[frontend."gateway.v0"]\n  allowedRepositories = ["docker/dockerfile", "r.io/front"]\n'
-    assert configuration([], ["docker/dockerfile", "r.io/front"]) == said
-    assert "gateway" not in configuration([]), "an empty list would be none for us, and any for BuildKit"
-
-
 def test_registries_become_the_daemons_configuration() -> None:
     hub = Registry(host="docker.io", mirrors=("m.io/hub",))
     assert configuration([hub, Registry(host="r.io:5000", http=True)]) == (

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
+from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Fault, Reason
+from imagebuild.runner.blame import blame
 from imagebuild.runner.diagnose import Diagnosis, diagnose, last_error, line_number
-from imagebuild.runner.trace import Trace
+from imagebuild.runner.trace import Trace, Vertex
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / "failures.json").read_text())
 
 EXPECTED = {
     Reason.STEP_FAILED: (
         "failing exec-format no-program no-program-shell not-executable scratch-run unknown-user workdir-file secret "
-        "copy-dir-into-file step-named-401 step-prints-401 step-weird-user multiline disk-full-run"
+        "copy-dir-into-file step-named-401 step-prints-401 step-weird-user multiline disk-full-run sbom-step"
     ),
     Reason.DOCKERFILE_INVALID: (
         "parse empty only-comment no-from target circular bad-mount bad-mount-opt bad-stage-name brace check chmod "
@@ -49,6 +51,9 @@ EXPECTED = {
     Reason.DAEMON_DIED: "daemon-gone daemon-killed",
     Reason.CONTAINER_FAILED: "run-in-missing-dir-file",
     Reason.UNKNOWN: "bad-output",
+    Reason.SBOM_SCANNER_FAILED: "sbom-failed sbom-missing sbom-no-command sbom-rubbish",
+    Reason.FRONTEND_FAILED: "frontend-broken frontend-none frontend-arg",
+    Reason.FRONTEND_NOT_ALLOWED: "gateway-off",
 }
 ROWS = [
     pytest.param(name, reason, id=f"{name} is {reason}") for reason, rows in EXPECTED.items() for name in rows.split()
@@ -66,7 +71,10 @@ def diagnosis(name: str, directory: Path) -> Diagnosis:
     failed = trace.failed
     # the recordings are older than the look at runc's log, which has the first line of what it says
     runc = (failed.head.partition("\n")[0],) if failed else ()
-    return diagnose(failed, last_error(said), line_number(said), imported=imported, out_of_memory=False, runc=runc)
+    error, line = last_error(said), line_number(said)
+    found = diagnose(failed, error, line, imported=imported, out_of_memory=False, runc=runc)
+    scanner = (f"attest:sbom=generator={case['scanner']}",) if "scanner" in case else ()
+    return blame(found, failed, error, Plan(args=scanner))
 
 
 def test_every_recorded_failure_has_a_row() -> None:
@@ -112,10 +120,21 @@ def test_a_failure_is_placed(tmp_path: Path, name: str, step: str | None, line: 
         pytest.param("target", "zzz", id="the stage"),
         pytest.param("expose", "abc", id="the port"),
         pytest.param("run-in-missing-dir-file", "error mounting", id="what runc says"),
+        pytest.param("sbom-failed", "e2e/scan-failing:1: exit code 3", id="the scanner"),
+        pytest.param("sbom-missing", "e2e/scan-nope:1 cannot be pulled", id="the scanner that is not there"),
+        pytest.param("sbom-no-command", "does not have cmd", id="what the scanner lacks"),
+        pytest.param("sbom-rubbish", "e2e/scan-rubbish:1: cannot decode", id="the scanner that wrote it"),
+        pytest.param("frontend-none", "syntax= line", id="what names the frontend"),
     ],
 )
 def test_the_message_names_the_thing(tmp_path: Path, name: str, word: str) -> None:
     assert word in diagnosis(name, tmp_path).message
+
+
+def test_a_step_that_failed_is_to_blame_also_where_the_frontend_ends_with_it(tmp_path: Path) -> None:
+    step, ended = diagnosis("failing", tmp_path), "exit code: 1"
+    assert blame(step, Vertex("[2/3] RUN a", error="x"), ended, Plan()) is step
+    assert blame(step, None, ended, Plan()).reason is Reason.FRONTEND_FAILED
 
 
 def test_the_output_of_a_failed_step_is_kept(tmp_path: Path) -> None:

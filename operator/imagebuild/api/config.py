@@ -59,9 +59,10 @@ class Limits(ConfigModel):
 
 
 class Frontends(ConfigModel):
-    allowed: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
-    """Repositories, without tags, of the frontend images that the syntax= line of a Dockerfile may name, such as
-    docker/dockerfile. BuildKit's own frontend needs no line, and is always allowed. Default: any."""
+    allowed: tuple[str, ...] | None = None
+    """Repositories, without tags, of the frontend images that dockerfile.frontend and the syntax= line of a Dockerfile
+    may name, such as docker/dockerfile. BuildKit's own is always allowed. An empty list: no others; BuildKit's own
+    reads every Dockerfile, and a syntax= line counts for nothing. Default: any."""
 
 
 class Allow(ConfigModel):
@@ -167,6 +168,8 @@ class NamespacePolicy(ConfigModel):
     """Instead of the mode for all namespaces."""
     allow: Allow = Allow()
     """Instead of pod.allow; what is not given here is as there."""
+    frontends: Frontends | None = None
+    """Instead of those for all namespaces."""
     defaults: Defaults = Defaults()
     """Where the ImageBuild says nothing else, over those for all namespaces."""
     maxima: Maxima = Maxima()

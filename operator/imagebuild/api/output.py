@@ -112,7 +112,8 @@ class Output(Model):
             json_schema_extra=rules((_NO_SPACE, "a name of a label has letters, digits, '.', '_', '/' and '-'")),
         ),
     ] = None
-    """Of the image's configuration, over those of the Dockerfile, byte for byte."""
+    """Of the image's configuration, over those of the Dockerfile. Values arrive byte for byte, but for the placeholders
+    {commit}, {shortCommit}, {branch} (its whole name) and {run}; other braces stay as they are."""
     annotations: Annotated[
         dict[str, Text] | None,
         Field(
@@ -125,7 +126,7 @@ class Output(Model):
             ),
         ),
     ] = None
-    """Of the image's manifest, and of its index where it has one, byte for byte."""
+    """Of the image's manifest, and of its index where it has one; values as in labels."""
     compression: Compression | None = None
     """Of the layers that the build makes. Default: gzip, but for layers that come from a cache, which are zstd."""
     provenance: Provenance | None = None

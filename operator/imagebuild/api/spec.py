@@ -34,10 +34,16 @@ _COMMIT_NEEDS_GIT = (
 )
 
 
+_FROM_GIT = "(has(self.source) && has(self.source.git))"
+_OPEN = "(!{0}.contains('{{commit}}') && !{0}.contains('{{shortCommit}}') && !{0}.contains('{{branch}}'))"
 _PLACEHOLDERS_NEED_GIT = (
-    "!has(self.output.images) || (has(self.source) && has(self.source.git)) || self.output.images.all(image, "
-    "!image.contains('{commit}') && !image.contains('{shortCommit}') && !image.contains('{branch}'))"
+    f"!has(self.output.images) || {_FROM_GIT} || self.output.images.all(image, {_OPEN.format('image')})"
 )
+
+
+def _values_need_git(field: str) -> str:
+    every = f"{field}.all(key, {_OPEN.format(f'{field}[key]')})"
+    return f"!has({field}) || {_FROM_GIT} || {every}"
 
 
 Platform = Annotated[
@@ -90,6 +96,13 @@ class ImageBuildSpec(Model):
             (
                 _PLACEHOLDERS_NEED_GIT,
                 "output.images: {commit}, {shortCommit} and {branch} need a source from git; {run} does not",
+            ),
+            *(
+                (
+                    _values_need_git(f"self.output.{field}"),
+                    f"output.{field}: {{commit}}, {{shortCommit}} and {{branch}} need a source from git",
+                )
+                for field in ("labels", "annotations")
             ),
         )
     )

@@ -134,6 +134,7 @@ class Dockerfile:
     path: str = "Dockerfile"
     """Relative to the context directory."""
     inline: str | None = None
+    frontend: str | None = None  # the image that reads it, whatever it says itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,9 @@ class Output:
     """Images to push, with {commit}, {shortCommit} and {branch} still open. No images: build and keep nothing."""
 
     images: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
-    """Of BuildKit's image exporter: key=value each, with any characters."""
+    """Of BuildKit's image exporter. Both: key=value each, with any characters, placeholders open as in images."""
     commit_time: bool = False
     """SOURCE_DATE_EPOCH is the time of the commit that is built."""
     time: str | None = None
@@ -262,8 +264,8 @@ class Plan:
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
     proxy: Proxy | None = None
-    frontends: tuple[str, ...] = ()
-    """Repositories of the frontend images that a Dockerfile may name; none given: any."""
+    frontends: tuple[str, ...] | None = None
+    """Repositories of the frontend images that may read the Dockerfile; (): BuildKit's own alone does. None: any."""
     certificates: str = ""
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     ARCHIVE_INVALID = "ArchiveInvalid"
     SPEC_INVALID = "SpecInvalid"
     PLATFORM_MISMATCH = "PlatformMismatch"
+    FRONTEND_FAILED = "FrontendFailed"
     # configuration
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"
     REGISTRY_DENIED = "RegistryDenied"
@@ -60,6 +61,7 @@ class Reason(StrEnum):
     PROXY_REFUSED = "ProxyRefused"
     SECRET_INVALID = "SecretInvalid"
     FRONTEND_NOT_ALLOWED = "FrontendNotAllowed"
+    SBOM_SCANNER_FAILED = "SbomScannerFailed"
     HOST_KEY_UNKNOWN = "HostKeyUnknown"
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     NOT_ALLOWED = "NotAllowed"
@@ -235,8 +237,19 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.FRONTEND_NOT_ALLOWED: Row(
         Fault.CONFIGURATION,
-        "The administrator does not allow the frontend that the Dockerfile names.",
-        "Remove the syntax= line, or ask the administrator to add the repository (frontends.allowed).",
+        "The administrator does not allow the frontend that the Dockerfile or the spec names.",
+        "Remove the syntax= line or dockerfile.frontend, or ask the administrator to add the repository "
+        "(frontends.allowed).",
+    ),
+    Reason.FRONTEND_FAILED: Row(
+        Fault.USER,
+        "The frontend image has not read the Dockerfile.",
+        "Check that dockerfile.frontend, or the syntax= line, names an image for BuildKit and for the node's platform.",
+    ),
+    Reason.SBOM_SCANNER_FAILED: Row(
+        Fault.CONFIGURATION,
+        "The administrator's program for output.sbom failed.",
+        "Ask the administrator to look at the image in sbomScanner, or set output.sbom to false.",
     ),
     Reason.VOLUME_NOT_WRITABLE: Row(
         Fault.CONFIGURATION,

@@ -16,6 +16,7 @@ from imagebuild.core.admit import Candidate
 from imagebuild.core.attestations import missing_scanner
 from imagebuild.core.cachevolume import claim, kept_claim, not_kept
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
+from imagebuild.core.frontend import unallowed_frontend
 from imagebuild.core.groups import group
 from imagebuild.core.limits import limit, retries, span
 from imagebuild.core.observe import DONE, Observation, State
@@ -128,6 +129,8 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
         return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
     if told := refusal(case.spec, case.config, case.build.namespace) or not_kept(case.spec, case.config):
         return case.fail(status, Reason.NOT_ALLOWED, told)
+    if told := unallowed_frontend(case.spec, case.config, case.build.namespace):
+        return case.fail(status, Reason.FRONTEND_NOT_ALLOWED, told)
     if told := missing_scanner(case.spec, case.config):
         return case.fail(status, Reason.SPEC_INVALID, told)
     return None

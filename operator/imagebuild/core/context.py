@@ -13,7 +13,7 @@ _HUB = ("index.docker.io/", "docker.io/")
 
 def contexts(spec: ImageBuildSpec) -> Part:
     given = spec.contexts or ()
-    images = [(_familiar(context.name), context.image) for context in given if context.image is not None]
+    images = [(familiar(context.name), context.image) for context in given if context.image is not None]
     fetched = [_fetched(context, f"context-{place}") for place, context in enumerate(given) if context.image is None]
     part = Part(
         plan=PlanFields(contexts=tuple(context for context, _ in fetched)) if fetched else PlanFields(),
@@ -30,11 +30,11 @@ def _fetched(context: Context, whose: str) -> tuple[plan.Context, Part]:
         http, secrets = http_source(context.http, whose)
     if context.oci is not None:
         oci = plan.OciSource(image=context.oci.image)
-    name, path = _familiar(context.name), context.path or "."
+    name, path = familiar(context.name), context.path or "."
     return plan.Context(name=name, path=path, git=git, http=http, oci=oci), secrets
 
 
-def _familiar(name: str) -> str:
+def familiar(name: str) -> str:
     """As BuildKit looks for it: `docker.io/library/alpine:latest` in a FROM line is `alpine`."""
     for hub in _HUB:
         name = name.removeprefix(hub)

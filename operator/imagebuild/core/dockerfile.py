@@ -11,7 +11,8 @@ def dockerfile(spec: ImageBuildSpec) -> Part:
     given = spec.dockerfile
     if given is None:
         return Part()
-    read = plan.Dockerfile(path=given.path or plan.Dockerfile().path, inline=given.inline)
+    path = given.path or plan.Dockerfile().path
+    read = plan.Dockerfile(path=path, inline=given.inline, frontend=given.frontend)
     return Part(plan=PlanFields(dockerfile=read), args=("--opt", f"target={given.target}") if given.target else ())
 
 

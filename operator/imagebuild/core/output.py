@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from imagebuild.api.output import COMMIT, Output
@@ -15,20 +15,30 @@ from imagebuild.core.part import Part, PlanFields
 
 def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     """Fills {run}; the other placeholders are for the runner, who knows the commit."""
+
+    def numbered(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(text.replace("{run}", str(run.number)) for text in texts)
+
     args = tuple(word for opt in _options(spec.output) for word in ("--opt", opt))
-    images = tuple(image.replace("{run}", str(run.number)) for image in spec.output.images or ())
+    images, labels = numbered(spec.output.images or ()), numbered(_labels(spec.output))
     if not images:
-        return Part(plan=PlanFields(output=_at(spec.output)), args=args)
+        return Part(plan=PlanFields(output=replace(_at(spec.output), labels=labels)), args=args)
     if_exists = spec.output.if_exists or plan.IfExists.OVERWRITE
     wanted = replace(
         _at(spec.output),
         images=images,
-        attributes=tuple(_attributes(spec.output)),
+        attributes=numbered(_attributes(spec.output)),
+        labels=labels,
         if_exists=if_exists,
         inputs=run.inputs_hash,
         retried=retried,
     )
     return Part(plan=PlanFields(output=wanted), args=args)
+
+
+def _labels(wanted: Output) -> Iterator[str]:
+    for key, value in sorted((wanted.labels or {}).items()):
+        yield f"{key}={value}"
 
 
 def _at(wanted: Output) -> plan.Output:
@@ -39,8 +49,6 @@ def _at(wanted: Output) -> plan.Output:
 
 def _options(wanted: Output) -> Iterator[str]:
     """Of BuildKit's Dockerfile frontend."""
-    for key, value in sorted((wanted.labels or {}).items()):
-        yield f"label:{key}={value}"
     if wanted.source_date_epoch not in (None, COMMIT):
         yield f"build-arg:SOURCE_DATE_EPOCH={wanted.source_date_epoch}"
 

@@ -146,7 +146,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
     return plan.Plan(
         **parts.plan,
         args=parts.args,
-        frontends=config.frontends.allowed or (),
+        frontends=config.frontends.allowed,
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,
         silence=seconds(silence) if silence else None,

@@ -57,6 +57,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
         update={
             "cache_volumes": _over(config.cache_volumes, found.cache_volumes),
             "isolation": found.isolation or config.isolation,
+            "frontends": found.frontends or config.frontends,
             "maxima": maxima,
             "pod": pod,
             "proxy": found.proxy or config.proxy,

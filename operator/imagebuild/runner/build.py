@@ -16,7 +16,8 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Failure
-from imagebuild.runner import process
+from imagebuild.runner import process, pushed
+from imagebuild.runner.blame import blame
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl
 from imagebuild.runner.diagnose import diagnose, failure, last_error, line_number
@@ -56,6 +57,8 @@ class Build:
     env: Mapping[str, str]
     oom_kills: Callable[[], int]
     runc_log: Path
+    blobs: Path
+    """Of the daemon's content store."""
     made_from: str = ""
 
     def run(self, check: Callable[[], None]) -> BuildResult:
@@ -69,9 +72,9 @@ class Build:
         lines = output.finished()
         trace.read()
         details = self._details(trace, hung=end.hung)
-        digest = _digest(self.inputs.metadata) or trace.pushed
+        digest = pushed.digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
-            platform = _platform(self.inputs.metadata)
+            platform = pushed.platform(self.inputs.metadata, self.blobs)
             if self.plan.platform and trace.foreign_base:
                 # BuildKit marks an image as what was asked for, whatever is in it, and only warns
                 return BuildResult(essentials=_mismatch(trace, self.images, digest), details=details)
@@ -80,14 +83,16 @@ class Build:
                 details=replace(details, images=self.images, platform=platform),
             )
         out_of_memory = self.oom_kills() > killed
+        error = last_error(lines)
         found = diagnose(
             trace.failed,
-            last_error(lines),
+            error,
             line_number(lines),
             imported=self.cache.read,
             out_of_memory=out_of_memory,
             runc=_runc_errors(self.runc_log),
         )
+        found = blame(found, trace.failed, error, self.plan)
         stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)
@@ -210,25 +215,3 @@ def _runc_errors(log: Path) -> tuple[str, ...]:
 def _mismatch(trace: Trace, images: tuple[str, ...], digest: str | None) -> Essentials:
     pushed = f"; it was pushed as {', '.join(images)}, {digest}" if digest else ""
     return Essentials(reason=Reason.PLATFORM_MISMATCH, message=trace.foreign_base + pushed)
-
-
-def _metadata(file: Path) -> dict[str, object]:
-    try:
-        document = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _digest(file: Path) -> str | None:
-    digest = _metadata(file).get("containerimage.digest")
-    return digest if isinstance(digest, str) else None
-
-
-def _platform(file: Path) -> str | None:
-    descriptor = _metadata(file).get("containerimage.descriptor")
-    platform = descriptor.get("platform") if isinstance(descriptor, dict) else None
-    if not isinstance(platform, dict):
-        return None
-    parts = (platform.get(key) for key in ("os", "architecture", "variant"))
-    return "/".join(part for part in parts if isinstance(part, str) and part) or None

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
-from imagebuild.contract.reasons import Reason
-from imagebuild.runner.cacherefs import CacheRefs, slug
-from imagebuild.runner.problem import Problem
+from imagebuild.runner import frontend
+from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.reference import repository
 
-__all__ = ["Inputs", "buildctl", "images", "made_from", "pushed"]
+__all__ = ["Inputs", "buildctl", "made_from", "pushed"]
 
-_SHORT = 12
 _SPECIAL = re.compile(r'[,"\s]')
 _REGISTRY_CACHE = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
 """ignore-error: a cache that cannot be written is no reason to fail a pushed image."""
@@ -36,29 +34,10 @@ class Inputs:
     """Named ones: names and directories."""
 
 
-def images(plan: Plan, commit: str | None, branch: str | None) -> tuple[str, ...]:
-    """The references to push, their placeholders filled. Raises Problem where there is nothing to fill one with."""
-    return tuple(_filled(image, commit, branch) for image in plan.output.images)
-
-
 def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
     """Registry and repository of all that the build writes, images first."""
     cache = (plan.cache.repository,) if plan.cache else ()
     return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
-
-
-def _filled(image: str, commit: str | None, branch: str | None) -> str:
-    values = {
-        "{commit}": commit,
-        "{shortCommit}": commit[:_SHORT] if commit else None,
-        "{branch}": slug(branch) if branch else None,
-    }
-    for placeholder, value in values.items():
-        if placeholder in image and value is None:
-            what = "the source is not from git" if commit is None else "the source names no branch"
-            raise Problem(Reason.SPEC_INVALID, f"{image}: {placeholder} cannot be filled: {what}")
-        image = image.replace(placeholder, value or "")
-    return image
 
 
 def made_from(plan: Plan, fetched: str) -> str:
@@ -76,7 +55,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         "buildctl",
         f"--addr={inputs.address}",
         "build",
-        "--frontend=dockerfile.v0",
+        *frontend.options(plan),
         "--progress=plain",
         f"--trace={inputs.trace}",
         f"--metadata-file={inputs.metadata}",
@@ -86,6 +65,7 @@ def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs
         f"filename={inputs.filename}",
         *_contexts(inputs.contexts),
         *plan.args,
+        *(word for label in plan.output.labels for word in ("--opt", f"label:{label}")),
         *(("--output", _output(plan, refs, made_from)) if refs else ()),
         *(word for pair in imports for word in pair),
         *(word for other in cache.others for word in ("--import-cache", other)),

@@ -14,7 +14,7 @@ from typing import Self
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.reasons import Reason
-from imagebuild.runner import process
+from imagebuild.runner import frontend, process
 from imagebuild.runner.clientcerts import files
 from imagebuild.runner.problem import Problem
 
@@ -78,7 +78,7 @@ def cause(log: str, status: str = "") -> str:
     return next((told for sign, told in _CAUSES if sign in log), "")
 
 
-def configuration(registries: Iterable[Registry], frontends: Iterable[str] = ()) -> str:
+def configuration(registries: Iterable[Registry], frontends: tuple[str, ...] | None = None) -> str:
     """buildkitd.toml. JSON strings and lists are TOML's too."""
     import json  # noqa: PLC0415
 
@@ -91,8 +91,7 @@ def configuration(registries: Iterable[Registry], frontends: Iterable[str] = ())
         if registry.client_certificate is not None:
             certificate, key = map(json.dumps, files(registry.client_certificate))
             lines.append(f"  keypair = [{{cert = {certificate}, key = {key}}}]")
-    if allowed := list(frontends):
-        lines += ['[frontend."gateway.v0"]', f"  allowedRepositories = {json.dumps(allowed)}"]
+    lines += frontend.configuration(frontends)
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +104,7 @@ class Daemon:
         env: Mapping[str, str],
         registries: Iterable[Registry],
         *,
-        frontends: Iterable[str] = (),
+        frontends: tuple[str, ...] | None = None,
         sandbox: bool,
         state: Path | None = None,
         patience: float = _START_SECONDS,

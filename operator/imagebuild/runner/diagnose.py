@@ -40,7 +40,7 @@ _TABLE = (
     # what the runner's own proxy says, before what servers say
     (Reason.PROXY_REFUSED, (r"the egress proxy \S+ answers 4\d\d\b",)),
     (Reason.PROXY_UNAVAILABLE, (r"the egress proxy \S+ does not answer",)),
-    (Reason.FRONTEND_NOT_ALLOWED, (r"is not an allowed gateway source$",)),
+    (Reason.FRONTEND_NOT_ALLOWED, (r"is not an allowed gateway source$", r"^invalid frontend: gateway\.v0$")),
     (Reason.STEP_FAILED, (r"^unable to find (user|group) ",)),
     (
         Reason.DAEMON_DIED,

@@ -13,11 +13,12 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner import epoch
 from imagebuild.runner.cacherefs import CacheRefs, beside, candidates, choose
-from imagebuild.runner.command import images, made_from
+from imagebuild.runner.command import made_from
 from imagebuild.runner.credentials import Logins
 from imagebuild.runner.egress import proxies
 from imagebuild.runner.fetch import Fetch
 from imagebuild.runner.identity import Identity, dockerfile
+from imagebuild.runner.placeholders import images
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.pushcheck import PushCheck
@@ -71,10 +72,10 @@ class Preparation(threading.Thread):
 
     def run(self) -> None:
         began = time.monotonic()
-        push = PushCheck(self._repositories(), self._registries)
         try:
             self.identity.look(dump(self._plan))
             self._logins = {**self._logins, **self.identity.logins}
+            push = PushCheck(self._repositories(), self._registries)
             self._fetch()
             self.identity.look(dockerfile(self._plan, self.source.directory))
             self.images = images(self._plan, self.source.commit, self.source.branch)

@@ -11,7 +11,17 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Timings
-from imagebuild.runner import authorities, buildsecrets, clientcerts, cloud, credentials, epoch, process, volumes
+from imagebuild.runner import (
+    authorities,
+    buildsecrets,
+    clientcerts,
+    cloud,
+    credentials,
+    epoch,
+    placeholders,
+    process,
+    volumes,
+)
 from imagebuild.runner.build import Build
 from imagebuild.runner.command import Inputs, pushed
 from imagebuild.runner.daemon import Daemon
@@ -119,7 +129,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
     context = inside(source.directory, plan.path, "source.path")
     directory, filename = _dockerfile(plan, work, context)
     return Build(
-        plan=epoch.with_commit_time(plan, source),
+        plan=placeholders.filled(epoch.with_commit_time(plan, source), source.commit, source.branch),
         inputs=Inputs(
             address=daemon.address,
             context=context,
@@ -134,6 +144,7 @@ def _build(plan: Plan, work: Path, env: dict[str, str], prepared: Preparation, d
         cache=prepared.cache,
         env={**env, **prepared.identity.environment, "DOCKER_CONFIG": str(work / "docker")},
         runc_log=daemon.state / "runc-overlayfs" / "executor" / "runc-log.json",
+        blobs=daemon.state / "runc-overlayfs" / "content" / "blobs",
         oom_kills=_oom_kills,
     )
 
