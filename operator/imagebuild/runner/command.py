@@ -40,12 +40,13 @@ def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
 
 
-def made_from(plan: Plan, fetched: str) -> str:
+def made_from(plan: Plan, fetched: str, machine: str) -> str:
     """What an image is made from, as one word for its annotation; empty where nobody looks for it. `fetched`: the
-    commits, or digests of what was fetched."""
+    commits, or digests of what was fetched. `machine`: its architecture, which is the image's where none is asked
+    for."""
     if plan.output.if_exists is IfExists.OVERWRITE or not plan.output.inputs:
         return ""
-    return hashlib.sha256(f"{plan.output.inputs}\0{fetched}".encode()).hexdigest()
+    return hashlib.sha256(f"{plan.output.inputs}\0{fetched}\0{plan.platform or machine}".encode()).hexdigest()
 
 
 def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:

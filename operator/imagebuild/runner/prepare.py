@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -93,7 +94,7 @@ class Preparation(threading.Thread):
         others = [fetch.context(wanted, number, self.source) for number, wanted in enumerate(plan.contexts)]
         self.contexts = tuple((plan.contexts[number].name, found.directory) for number, found in enumerate(others))
         fetched = [found.commit or found.content for found in (self.source, *others)]
-        self.made_from = made_from(plan, "\0".join(fetched))
+        self.made_from = made_from(plan, "\0".join(fetched), os.uname().machine)
 
     def _check(self) -> None:
         if self._given_up.is_set():
