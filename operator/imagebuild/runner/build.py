@@ -92,7 +92,7 @@ class Build:
             out_of_memory=out_of_memory,
             runc=_runc_errors(self.runc_log),
         )
-        found = blame(found, trace.failed, error, self.plan)
+        found = blame(found, trace.failed, error, self.plan, self.inputs.dockerfile / self.inputs.filename)
         stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)
