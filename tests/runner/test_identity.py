@@ -135,9 +135,16 @@ def test_a_helper_sees_of_the_pods_environment_only_what_names_the_identity(tmp_
     assert set(found.environment) == {*AWS, "AWS_ENDPOINT_URL_STS"}
 
 
-def test_a_secret_for_the_host_wins(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({"username": "AWS", "password": "own"}, id="a password"),
+        pytest.param({"identitytoken": "own"}, id="a token alone, as some clouds' tools write it"),
+    ],
+)
+def test_a_secret_for_the_host_wins(tmp_path: Path, own: dict[str, str]) -> None:
     seen = helper(tmp_path, "ecr-login", REFUSES)
-    found = identity(tmp_path, plan(), AWS, logins={ECR: {"username": "AWS", "password": "own"}})
+    found = identity(tmp_path, plan(), AWS, logins={ECR: own})
     found.look(f"{ECR}/a")
     assert (asked(seen), found.helpers, found.logins, found.environment) == ([], {}, {}, {})
 

@@ -18,7 +18,7 @@ from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import cloud, process
 from imagebuild.runner.command import pushed
-from imagebuild.runner.credentials import Logins, login
+from imagebuild.runner.credentials import Logins, by_token, login
 from imagebuild.runner.problem import Problem
 
 __all__ = ["Identity", "dockerfile", "hosts"]
@@ -112,7 +112,7 @@ class Identity:
         """Asks for each host that the text names. Raises Problem where one that is pushed to gets no credentials; what
         is only read may be open to all."""
         for host, each in hosts(text).items():
-            if host in self._seen or login(self._given, host):
+            if host in self._seen or login(self._given, host) or by_token(self._given, host):
                 continue
             self._seen.add(host)
             try:
