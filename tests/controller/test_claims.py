@@ -134,6 +134,15 @@ async def test_what_can_be_mended_is_waited_for(
     assert (met.met, status["attempt"], status["failures"]) == (3, 1, 0)
 
 
+async def test_a_webhook_that_does_not_answer_is_told_after_a_while(keeping: Stage) -> None:
+    keeping.api.fail("create", CLAIMS, 500, message='failed calling webhook "policy.example.com"', times=8)
+    await keeping.operator()
+    keeping.apply(spec=SPEC)
+    waiting = await keeping.reaches(reason="ClusterUnavailable")
+    assert "policy.example.com" in waiting["message"]
+    await keeping.succeeds()
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
