@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -9,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuild.contract.plan import BranchCache, IfExists, Plan, dump
+from imagebuild.contract.codec import encode
+from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner import epoch
@@ -74,7 +76,7 @@ class Preparation(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            self.identity.look(dump(self._plan))
+            self.identity.look(json.dumps(encode(self._plan), ensure_ascii=False))
             self._logins = {**self._logins, **self.identity.logins}
             push = PushCheck(self._repositories(), self._registries)
             self._fetch()
