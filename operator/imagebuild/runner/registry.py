@@ -92,10 +92,12 @@ class Registries:
                 continue
             try:
                 return self._get(at, f"{path}/{name}" if path else name, f"{what}?ns={host}", "GET", read)
-            except (urllib.error.HTTPError, http.client.HTTPException, *_NO_MANIFEST):
+            except urllib.error.HTTPError:
                 continue
             except OSError:
                 self._away.add(at)
+            except (http.client.HTTPException, *_NO_MANIFEST):
+                continue
         return self._get(host, name, what, "GET", read)
 
     def has_login(self, host: str) -> bool | None:
