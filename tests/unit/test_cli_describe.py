@@ -72,7 +72,7 @@ Why it failed:
     Dockerfile:3 [3/4] RUN two (exit code 2)
       | oh
       | dear
-    What to do: Mend it.
+    What to do: Read what the step says; imagebuild logs shop -n team-a has all of it.
 
 The line:
        1 FROM a

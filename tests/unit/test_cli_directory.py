@@ -63,9 +63,9 @@ def test_it_goes_to_the_first_images_repository_unless_one_is_named(
     assert directory.repository(images, named) == repository
 
 
-class Sent(list[tuple[Path, str, str | None]]):
-    def __call__(self, root: Path, repository: str, dockerfile: str | None) -> Mapping[str, Any]:
-        self.append((root, repository, dockerfile))
+class Sent(list[tuple[Path, str, str, str | None]]):
+    def __call__(self, root: Path, repository: str, context: str, dockerfile: str | None) -> Mapping[str, Any]:
+        self.append((root, repository, context, dockerfile))
         return {"oci": {"image": f"{repository}@sha256:ab"}}
 
 
@@ -87,7 +87,7 @@ def asked(*words: str) -> tuple[dict[str, Any], Sent]:
 def test_a_directory_is_sent_and_its_artifact_is_the_source(here: Path) -> None:
     spec, sent = asked(str(here / "shop"), "-t", IMAGE, "--path", "api", "-f", "Dockerfile")
     repository = "registry.example.com:5000/team/shop"
-    assert sent == [(here / "shop", repository, "api/Dockerfile")]
+    assert sent == [(here / "shop", repository, "api", "Dockerfile")]
     assert spec == {
         "source": {"oci": {"image": f"{repository}@sha256:ab"}, "path": "api"},
         "dockerfile": {"path": "Dockerfile"},
@@ -99,7 +99,7 @@ def test_a_directory_is_sent_and_its_artifact_is_the_source(here: Path) -> None:
 def test_a_dockerfile_outside_of_the_directory_goes_inline(here: Path) -> None:
     spec, sent = asked(str(here / "shop"), "-t", IMAGE, "-f", "outside")
     assert spec["dockerfile"] == {"inline": "FROM outside\n"}
-    assert sent[0][2] is None
+    assert sent[0][3] is None
 
 
 @pytest.mark.parametrize("words", [["shop"], ["shop", "--discard"], ["shop", "-t", IMAGE, "-f", "nowhere"]])

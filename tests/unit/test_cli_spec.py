@@ -151,6 +151,13 @@ def test_a_dockerfile_can_come_by_standard_input() -> None:
     }
 
 
+def test_a_dockerfile_of_this_machine_needs_no_source(tmp_path: Any) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM scratch\n")
+    assert created("-f", str(file), "--discard")["spec"]["dockerfile"] == {"inline": "FROM scratch\n"}
+    assert "there is no file" in refused("-f", str(tmp_path / "nowhere"), "--discard")
+
+
 def test_a_build_argument_without_a_value_has_that_of_the_shell() -> None:
     assert arguments.build_arg("V", {"V": "1"}) == ("V", "1")
     with pytest.raises(click.BadParameter, match="the environment has no V"):

@@ -113,12 +113,12 @@ class Attached:
         text = waiting.state(build, place, datetime.now(UTC))
         if build.over or build.reason == Reason.BUILDING:
             self._screen.done()
-        else:
+        elif self._screen.live:
             self._screen.progress(text)
-        steady = text if build.reason != Reason.RETRYING else f"{build.attempt}"
-        if steady != self._said and not build.over:
+        # where a line cannot change, a number of seconds that does is no news
+        elif (steady := text if build.reason != Reason.RETRYING else f"{build.attempt}") != self._said:
             self._said = steady
-            self._screen.say(text, "bold")
+            self._screen.say(text)
 
     def _pod(self, name: str, attempt: int) -> None:
         if attempt > 1:

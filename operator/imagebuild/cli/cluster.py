@@ -50,7 +50,8 @@ class Cluster:
                 config.load_incluster_config(client_configuration=configuration)
                 found = _NAMESPACE_FILE.read_text().strip()
         except (config.ConfigException, OSError) as error:
-            raise Problem(f"No cluster is named: {error}", _NO_CLUSTER) from error
+            in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
+            raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
         return cls(configuration, namespace or found)
 
     def builds(self, namespace: str | None) -> list[Document]:

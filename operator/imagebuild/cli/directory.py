@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dockerfile", "Send", "dockerfile", "pushed", "repository"]
 
-Send = Callable[[Path, str, str | None], Mapping[str, Any]]
-"""A directory, the repository it goes to, and its Dockerfile: what `spec.source` is then."""
+Send = Callable[[Path, str, str, str | None], Mapping[str, Any]]
+"""A directory, the repository it goes to, the context in it, and the Dockerfile in that: what `spec.source` is then."""
 
 _MEGA = 1_000_000
 
@@ -57,7 +57,7 @@ def repository(images: list[str], named: str | None) -> str:
 
 
 def pushed(screen: Screen, *, plain_http: bool) -> Send:
-    def send(directory: Path, repository: str, dockerfile: str | None) -> Mapping[str, Any]:
+    def send(directory: Path, repository: str, context: str, dockerfile: str | None) -> Mapping[str, Any]:
         from imagebuild.cli.upload import UploadError, push_directory  # noqa: PLC0415  of no use for other sources
 
         screen.say(f"Sending {directory} to {repository}", "bold")
@@ -65,6 +65,7 @@ def pushed(screen: Screen, *, plain_http: bool) -> Send:
             image = push_directory(
                 directory,
                 repository,
+                context=context,
                 dockerfile=dockerfile or "Dockerfile",
                 progress=lambda now: screen.progress(told(now)),
                 warn=lambda text: screen.say(text, "yellow"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebuild.cli.view import View
+from imagebuild.contract.reasons import Reason
 
 __all__ = ["attempt", "failure", "images", "summary"]
 
@@ -47,6 +48,13 @@ def _told(build: View, failed: Mapping[str, Any], *, log_shown: bool) -> list[st
         lines.append(f"  {where}")
     if failed.get("logTail") and not log_shown:
         lines += [f"    | {line}" for line in str(failed["logTail"]).splitlines()]
-    if step := failed.get("nextStep") or (build.row.next_step if build.row else ""):
+    if step := _next_step(build, failed):
         lines.append(f"  What to do: {step}")
     return lines
+
+
+def _next_step(build: View, failed: Mapping[str, Any]) -> str:
+    """In words of this program where the table's are about fields of the status."""
+    if (failed.get("reason") or build.reason) == Reason.STEP_FAILED:
+        return f"Read what the step says; imagebuild logs {build.name} -n {build.namespace} has all of it."
+    return str(failed.get("nextStep") or (build.row.next_step if build.row else ""))

@@ -9,19 +9,25 @@ from imagebuild.cli.exits import Exit
 from imagebuild.cli.terminal import Screen
 from imagebuild.cli.view import View
 
-__all__ = ["finish"]
+__all__ = ["close", "finish"]
 
 
 def finish(build: View, screen: Screen, form: str | None, *, log_shown: bool) -> Exit:
     """Results on standard output, words on standard error."""
+    code = close(build, screen, log_shown=log_shown)
+    lines = ending.images(build) if code is Exit.OK else []
+    text = show.printed(build.document, form) if form else "\n".join(lines)
+    if text:
+        click.echo(text)
+    return code
+
+
+def close(build: View, screen: Screen, *, log_shown: bool) -> Exit:
+    """The words alone."""
     code = exits.of_build(build.phase, build.reason)
     if code is Exit.OK:
         screen.say(ending.summary(build), "bold green")
     else:
         told = ending.failure(build, log_shown=log_shown)
         click.echo("\n".join([*told, f"  More: imagebuild describe {build.name} -n {build.namespace}"]), err=True)
-    lines = ending.images(build) if code is Exit.OK else []
-    text = show.printed(build.document, form) if form else "\n".join(lines)
-    if text:
-        click.echo(text)
     return code

@@ -118,7 +118,7 @@ def flags(given: Mapping[str, Any], source: Mapping[str, Any]) -> Flags:
     """`source`: what SOURCE came to. Reads standard input where the Dockerfile is there."""
     names = set(Flags.__dataclass_fields__) - {"source", "dockerfile", "inline", "ttl"}
     file = given["file"]
-    inline = sys.stdin.read() if file == "-" else None
+    inline = sys.stdin.read() if file == "-" else given.get("inline")
     temporary = not (given["name"] or given["spec_file"])
     return Flags(
         source=source,

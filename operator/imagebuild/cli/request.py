@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +29,31 @@ def requested(given: Mapping[str, Any], namespace: str | None, send: Send) -> sp
     if isinstance(source, Directory):
         wanted = _of_directory(Path(source.path), given, below, send)
     else:
-        wanted = spec.spec(options.flags(given, source.source), below)
+        wanted = spec.spec(options.flags(_file_alone(given), source.source), below)
     _check(wanted)
     name = given["name"] or (metadata.get("name") if not given["generate_name"] else None)
     return spec.document(wanted, _metadata(metadata, name or _new_name(given["generate_name"], wanted), namespace))
 
 
+def _file_alone(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without a SOURCE, -f can be a file of this machine: it goes along, with no context."""
+    file = given["file"]
+    if given["source"] or given["spec_file"] or file in (None, "-"):
+        return given
+    if not Path(file).is_file():
+        raise click.BadParameter(f"there is no file {file}, and no SOURCE that could have it", param_hint="'--file'")
+    return {**given, "file": None, "inline": Path(file).read_text()}
+
+
 def _of_directory(root: Path, given: Mapping[str, Any], below: Mapping[str, Any], send: Send) -> spec.Document:
     path = given["path"] or ""
     found = directory.dockerfile(given["file"], root / path, Path.cwd())
-    flags = options.flags({**given, "file": found.path if given["file"] != "-" else "-"}, {"oci": {}})
-    if found.inline is not None:
-        flags = replace(flags, inline=found.inline)
+    file = found.path if given["file"] != "-" else "-"
+    flags = options.flags({**given, "file": file, "inline": found.inline}, {"oci": {}})
     wanted = spec.spec(flags, below)
     _check({**wanted, "source": {"oci": {}}})
     to = directory.repository(wanted["output"].get("images") or [], given["source_repository"])
-    sent = send(root, to, str(Path(path) / found.path) if found.path else None)
+    sent = send(root, to, path, found.path)
     return {**wanted, "source": {**wanted.get("source", {}), **sent}}
 
 

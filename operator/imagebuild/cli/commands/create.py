@@ -47,5 +47,5 @@ def command(session: Session, /, dry_run: str | None, form: str | None, **given:
         click.echo(show.printed(made, form or "name"))
 
 
-def _sent_by_no_dry_run(root: Path, repository: str, _dockerfile: str | None) -> NoReturn:
+def _sent_by_no_dry_run(root: Path, repository: str, _context: str, _dockerfile: str | None) -> NoReturn:
     raise click.UsageError(f"--dry-run would have to send {root} to {repository} first: leave it out, or give a URL.")

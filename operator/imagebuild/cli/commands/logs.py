@@ -10,7 +10,7 @@ import click
 from imagebuild.cli import logs
 from imagebuild.cli.attach import Attached
 from imagebuild.cli.exits import Exit
-from imagebuild.cli.finish import finish
+from imagebuild.cli.finish import close
 from imagebuild.cli.logs import Line, Pod
 from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.problem import ApiError, Problem
@@ -43,7 +43,7 @@ def command(session: Session, /, name: str, *, follow: bool, timestamps: bool, c
     if follow:
         shown = err if not out.live else out  # a line of progress must be the log's neighbour
         attached = Attached(session.cluster, name, shown, line, cancel_on_interrupt=cancel_on_interrupt)
-        return finish(attached.result(), err, "name", log_shown=True)
+        return close(attached.result(), err, log_shown=True)
     _print(session, build, line)
     return Exit.OK
 
