@@ -35,16 +35,19 @@ _MERGE_PATCH = "application/merge-patch+json"
 
 
 class Cluster:
-    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+    def __init__(self, configuration: client.Configuration, namespace: str, *, in_pod: bool = False) -> None:
         self._api = client.ApiClient(configuration)
         self.namespace = namespace
+        self.in_pod = in_pod
+        """This process runs in a pod of the cluster, and is its service account."""
 
     @classmethod
     def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
         """As kubectl does: the kubeconfig if there is one, else the pod's service account."""
         configuration = client.Configuration()
+        named = bool(kubeconfig or context or _has_kubeconfig())
         try:
-            if kubeconfig or context or _has_kubeconfig():
+            if named:
                 found = _from_kubeconfig(configuration, kubeconfig, context)
             else:
                 config.load_incluster_config(client_configuration=configuration)
@@ -52,7 +55,7 @@ class Cluster:
         except (config.ConfigException, OSError) as error:
             in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
             raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
-        return cls(configuration, namespace or found)
+        return cls(configuration, namespace or found, in_pod=not named)
 
     def builds(self, namespace: str | None) -> list[Document]:
         """Of one namespace, or of all."""
@@ -70,11 +73,12 @@ class Cluster:
         return self._json(Request(verb="get", resource=names.PLURAL, namespace=self.namespace, name=name))
 
     def create(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
-        """With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has not are refused."""
+        """An ImageBuild or a Secret. With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has
+        not are refused.
+        """
         query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        request = Request(
-            verb="create", resource=names.PLURAL, namespace=self.namespace, name=document["metadata"]["name"]
-        )
+        resource = names.PLURAL if document["kind"] == names.KIND else "secrets"
+        request = Request(verb="create", resource=resource, namespace=self.namespace, name=document["metadata"]["name"])
         return self._json(request, query=query, body=document)
 
     def patch(self, name: str, patch: Mapping[str, Any]) -> Document:
