@@ -37,7 +37,7 @@ NOT_OURS = {
     "dockerfile": "lines out of somebody's Dockerfile; tests/e2e/test_secrets.py and test_sources.py build such ones",
     "yaml gitlab": "GitLab is not here; the scripts are read by bash, and those that make an ImageBuild are run",
     "yaml shipwright": "another operator's objects",
-    "sh imagebuild": "tests/e2e/test_cli.py types such ones; test_cli_documents.py has each one read by its command",
+    "sh imagebuild": "tests/e2e/test_cli.py types such ones; test_documents.py has the command line read each of them",
     "sh docker": "needs a Docker engine; the files that it names are looked for",
 }
 HACK = re.compile(r"hack/[a-z]+(?: .*)?")

@@ -180,7 +180,8 @@ def manifests(image: str, registry: str) -> list[dict[str, Any]]:
 
 def serve(registry: str, port: int) -> None:
     handler = type("Handler", (Handler,), {"upstream": registry})
-    ThreadingHTTPServer(("", port), handler).serve_forever()
+    server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 128})  # no fault that nobody has ordered
+    server(("", port), handler).serve_forever()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,12 @@ def server(
         "image": image,
         "command": list(command),
         "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
-        "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
+        "readinessProbe": {
+            "tcpSocket": {"port": port},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 10,
+        },
         "volumeMounts": [{"name": volume, "mountPath": path} for volume, (path, _) in named.items()],
     }
     return [

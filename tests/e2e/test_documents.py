@@ -15,6 +15,7 @@ import pytest
 from documents import PAGES, ROOT, Block, blocks, objects, shell, title
 from e2e.conftest import Repository
 from e2e.story import WAITS, Story
+from localcluster import certificates
 from testbed.kubectl import Document, Kubectl, KubectlError, until
 from testbed.registry import login_secret
 
@@ -101,6 +102,7 @@ class Desk:
         self._program("ssh-keyscan", KEYSCAN)
         (directory / "imagebuild").symlink_to(ROOT)
         self.write("id_ed25519", "not a key\n")
+        certificates.authority(self._here, "client", "client")
         (directory / ".aws").mkdir()
         (directory / ".aws" / "credentials").write_text("[default]\n")
 
@@ -143,6 +145,7 @@ def desk(story: Story, repository: Repository, tmp_path: Path) -> Iterator[Desk]
         "registry.example.com": f"{story.place.registry}/e2e/{story.namespace}",
         "namespace builds": f"namespace {builds}",
         "-n builds": f"-n {builds}",
+        "--namespace=builds": f"--namespace={builds}",
     }
     yield Desk(story, tmp_path / "desk", names)
     story.kubectl("delete", "namespace", builds, "--ignore-not-found", "--wait=false")

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from documents import (
@@ -30,6 +31,7 @@ from generator.reference import reference
 from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.crd import crd
+from imagebuild.cli.__main__ import main_group
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller import metrics
 
@@ -46,6 +48,7 @@ SOURCES = [
     ROOT / "tests" / "disruptive",
 ]
 DOTTED = re.compile(r"(([a-z][A-Za-z]*)(?:\[\])?(?:\.[a-z][A-Za-z]*(?:\[\])?)+)(?:: .*)?")
+CALL = re.compile(r"^(?:\$ )?(?:image=\$\()?imagebuild ([^)\n]*)", re.MULTILINE)
 CODE = re.compile(r"`([^`\n]+)`")
 THEIRS = re.compile(r"^\| .*? \|", re.MULTILINE)
 """The first column of the tables in docs/migration.md."""
@@ -117,7 +120,16 @@ def test_every_script_of_a_gitlab_job_is_one_that_bash_reads(block: Block) -> No
         subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=10)
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.info == "console"], ids=str)
+@pytest.mark.parametrize("line", [line for block in BLOCKS for line in CALL.findall(block.text)])
+def test_the_command_line_knows_every_command_and_flag(line: str) -> None:
+    command, *words = shlex.split(line, comments=True)
+    known = main_group.get_command(click.Context(main_group), command)
+    assert known is not None
+    settings = main_group.context_settings  # click remembers the first words for --help that it was asked with
+    known.make_parser(click.Context(known, **settings)).parse_args(words)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.text.startswith("$ kubectl get")], ids=str)
 def test_what_kubectl_prints_has_the_columns_of_the_crd(block: Block) -> None:
     typed, head, *_ = block.text.splitlines()
     assert shlex.split(typed) == ["$", "kubectl", "get", "ib"]
