@@ -31,7 +31,7 @@ def test_later_jobs_find_the_image_by_its_digest(tmp_path: Path) -> None:
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     (tmp_path / "GITHUB_OUTPUT").write_text("before=1\n")
     outputs.write(View(BUILT), str(tmp_path / "digest"), str(tmp_path / "env"), files)
-    assert (tmp_path / "digest").read_text() == f"{DIGEST}\n"
+    assert (tmp_path / "digest").read_text() == DIGEST
     assert (tmp_path / "env").read_text().splitlines() == [
         "IMAGE=r.io:5000/team/shop:1",
         "IMAGES=r.io:5000/team/shop:1,r.io:5000/team/shop:main",

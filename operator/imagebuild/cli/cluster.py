@@ -88,7 +88,7 @@ class Cluster:
         """An ImageBuild or a Secret. With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has
         not are refused. What has no answer is sent again: the name is known, so that makes no second build.
         """
-        name, is_build = document["metadata"]["name"], document["kind"] == names.KIND
+        name, is_build = document["metadata"]["name"], document.get("kind") != "Secret"
         query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
         resource = names.PLURAL if is_build else "secrets"
         request = Request(verb="create", resource=resource, namespace=self.namespace, name=name)

@@ -48,6 +48,8 @@ class Job:
         self._facts, self._pod, self._screen, self._stays = facts, pod, screen, stays
         self._named = given["name"] or given["generate_name"]
         self._token, self._login = given["job_token"], given["registry_login"]
+        self.joined = False
+        """The ImageBuild was there before."""
         self._crossed = False
         """Credentials of the job are in Secrets of the build."""
 
@@ -103,6 +105,7 @@ class Job:
             made = cluster.build(name)
             if View(made).phase == "Failed":
                 return None
+            self.joined = True
             self._screen.say(f"This job has begun {name} before: going on with it", "bold")
         for secret in secrets:
             self._give(cluster, credentials.owned(secret, made))

@@ -45,7 +45,7 @@ def write(build: View, digest_file: str | None, dotenv: str | None, environ: Map
     """Nothing is written for a build that has pushed nothing, so that no later step takes an old digest for its own."""
     found = results(build)
     if digest_file and found:
-        Path(digest_file).write_text(found["DIGEST"] + "\n")
+        Path(digest_file).write_text(found["DIGEST"])  # as Kaniko does, without a line end
     if dotenv and found:
         Path(dotenv).write_text(_lines(found))
     if environ.get("GITHUB_OUTPUT") and found:

@@ -57,7 +57,8 @@ def command(
     if detach:
         click.echo(show.printed(made, form or "name"))
         return Exit.OK
-    screen.say(f"Created {name} in the namespace {namespace}", "bold")
+    if not (job and job.joined):
+        screen.say(f"Created {name} in the namespace {namespace}", "bold")
     line = None if quiet else lambda found: screen.say(found.text)
     cancels = cancel_on_interrupt or job is not None
     build = Attached(session.cluster, name, screen, line, cancel_on_interrupt=cancels).result()
