@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -127,6 +128,21 @@ def test_without_the_right_to_make_secrets_the_token_stays_and_is_said_to() -> N
     assert "imagebuild-job-token" in said
     with pytest.raises(ApiError, match="secrets"):
         create(Server(secrets=False), job_token=True)
+
+
+def test_a_login_that_the_job_has_obtained_crosses_beside_the_secrets_that_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"auths": {"ecr.example.com": {"auth": "QVdTOnB3"}}}')
+    server = Server()
+    mine, _ = job(registry_login=str(file), job_token=False)
+    spec = {**DOCUMENT["spec"], "registrySecrets": [{"name": "base-images"}]}
+    made = mine.create(server, {**DOCUMENT, "spec": spec})  # type: ignore[arg-type]
+    name = made["metadata"]["name"]
+    assert made["spec"]["registrySecrets"] == [{"name": "base-images"}, {"name": f"{name}-registry"}]
+    config = server.kept[f"Secret/{name}-registry"]["stringData"][".dockerconfigjson"]
+    assert config == '{"auths": {"ecr.example.com": {"auth": "QVdTOnB3"}}}'
+    with pytest.raises(ApiError, match="secrets"):
+        create(Server(secrets=False), registry_login=str(file))
 
 
 def test_no_job_token_is_no_job_token() -> None:

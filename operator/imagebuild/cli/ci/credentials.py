@@ -93,7 +93,7 @@ def with_secrets(spec: Mapping[str, Any], made: Sequence[Document]) -> Document:
             source = result["source"]
             result["source"] = {**source, "git": {**source["git"], "secretRef": {"name": name}}}
         else:
-            result["registrySecrets"] = [{"name": name}]
+            result["registrySecrets"] = [*result.get("registrySecrets", ()), {"name": name}]
     return result
 
 
