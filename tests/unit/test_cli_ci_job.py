@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 POD = Pod(namespace="ci", name="runner-1", uid="0b5c")
 GIVEN = {"name": None, "generate_name": None, "job_token": None, "registry_login": None, "ci": True}
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "apiVersion": "imagebuild.dev/v1alpha1",
     "kind": "ImageBuild",
     "metadata": {"name": "shop-random"},
