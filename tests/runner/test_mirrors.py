@@ -20,7 +20,7 @@ class Broken(Handler):
 
     asked: list[str]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         self.asked.append(self.path)
         if "/cut/" in self.path and "/blobs/" in self.path:
             self.send_response(200)
