@@ -177,7 +177,7 @@ def test_a_digest_is_what_is_built(pod: Pod, store: Store, host: str) -> None:
 
 
 class Broken(Handler):
-    """`cut`: half of each layer; `other`: nothing of what is asked for."""
+    """`cut`: half of each layer; `other`: nothing of what is asked for; `dead`: no word."""
 
     asked: list[str]
 
@@ -191,6 +191,8 @@ class Broken(Handler):
             self.close_connection = True
         elif "/other/" in self.path:
             self.send_error(404)
+        elif "/dead/" in self.path:
+            self.close_connection = True
         else:
             super().do_GET()
 
@@ -204,6 +206,7 @@ class Broken(Handler):
         ),
         pytest.param(["other"], ["other", "other"], id="none has it"),
         pytest.param(["cut"], ["cut", "cut"], id="a layer breaks off"),
+        pytest.param(["dead"], ["dead"], id="no answer, which would take as long again for each layer"),
     ],
 )
 def test_mirrors_are_asked_first_and_the_registry_for_what_they_do_not_give(

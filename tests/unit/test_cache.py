@@ -112,7 +112,47 @@ def test_the_same_scope_joins_builds_of_different_dockerfiles() -> None:
     assert scope_of(shared) == scope_of({"dockerfile": {"target": "test"}, **shared})
 
 
-def test_without_git_a_build_has_its_cache_for_itself() -> None:
+DIGESTS = [f"@sha256:{digit * 64}" for digit in "01"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        pytest.param(
+            *({"oci": {"image": f"r.io/src{digest}"}} for digest in DIGESTS), id="artifacts of one repository"
+        ),
+        pytest.param(
+            {"oci": {"image": "r.io:5000/src:1"}}, {"oci": {"image": "r.io:5000/src:2"}}, id="tags of one repository"
+        ),
+        pytest.param(
+            {"http": {"url": "https://h/a.tar?v=1"}}, {"http": {"url": "https://h/a.tar?v=2"}}, id="queries of one URL"
+        ),
+        pytest.param({"volume": {"claimName": "src"}}, {"volume": {"claimName": "src"}}, id="one claim"),
+        pytest.param({"configMap": {"name": "src"}}, {"configMap": {"name": "src"}}, id="one ConfigMap"),
+    ],
+)
+def test_states_of_one_source_share_a_scope_whatever_the_build_is_called(one: Any, two: Any) -> None:
+    """Whoever gives each build a name of its own, as the command line does, has a cache all the same."""
+    assert scope_of({"source": one}, "a") == scope_of({"source": two}, "b")
+
+
+def test_sources_of_different_kinds_and_names_share_no_scope() -> None:
+    kinds: list[dict[str, Any]] = [
+        {"oci": {"image": "r.io/src:1"}},
+        {"oci": {"image": "r.io/other:1"}},
+        {"http": {"url": "https://h/a.tar"}},
+        {"http": {"url": "https://h/b.tar"}},
+        {"volume": {"claimName": "src"}},
+        {"volume": {"claimName": "other"}},
+        {"configMap": {"name": "src"}},
+        {"configMap": {"name": "other"}},
+    ]
+    assert len({scope_of({"source": source}) for source in kinds}) == len(kinds)
+
+
+def test_a_build_without_a_source_has_its_cache_for_itself_unless_it_names_a_scope() -> None:
     without: dict[str, Any] = {"source": {"path": "."}}
     assert scope_of(without, "one") != scope_of(without, "two")
     assert scope_of(without, "one") == scope_of(without, "one")
+    shared = {**without, "cache": {"branch": {"scope": "mine"}}}
+    assert scope_of(shared, "one") == scope_of(shared, "two")

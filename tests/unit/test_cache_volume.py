@@ -62,7 +62,15 @@ def test_builds_of_the_same_repository_branch_dockerfile_target_and_template_sha
     assert (named(build()) == named(other)) is shares
 
 
-def test_without_git_a_claim_is_of_one_imagebuild() -> None:
+def test_pushed_directories_of_one_repository_share_a_claim_whatever_the_builds_are_called() -> None:
+    one, two = (
+        build(name, git=None, more={"source": {"oci": {"image": f"r.io/team/src@sha256:{name * 64}"}}}) for name in "ab"
+    )
+    assert named(one) == named(two)
+    assert named(one).startswith("cache-src-")
+
+
+def test_without_a_source_a_claim_is_of_one_imagebuild() -> None:
     assert named(build("a", git=None)) == named(build("a", git=None, more={"args": {"A": "1"}}))
     assert named(build("a", git=None)) != named(build("b", git=None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -99,6 +100,34 @@ def test_help_loads_neither_the_client_nor_the_models() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("imagebuild li", ["list"]),
+        ("imagebuild re", ["rebuild", "resume"]),
+        ("imagebuild build --if-exists r", ["reuse"]),
+    ],
+)
+def test_a_shell_is_offered_what_fits(typed: str, offered: list[str]) -> None:
+    """As its completion asks: by the environment."""
+    environment = {**os.environ, "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "imagebuild.cli"],
+        env={**environment, "_IMAGEBUILD_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_program_for_that_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["imagebuild", "completion", shell]) == Exit.OK
+    assert f"_IMAGEBUILD_COMPLETE={shell}_complete" in capsys.readouterr().out.replace("'", "")
+
+
 def test_a_list_has_a_line_for_each_build() -> None:
     assert table([BUILT, NEW], NOW, namespaces=True) == [
         "NAMESPACE   NAME   PHASE       REASON   IMAGE                   CACHED   DURATION   AGE",
@@ -159,6 +188,14 @@ CEL = {
             "spec.sorce: there is no such field",
         ),
         ("list", "imagebuilds", 401, {}, Exit.CONFIGURATION, "Log in"),
+        (
+            "list",
+            "imagebuilds",
+            403,
+            {"message": 'imagebuilds.imagebuild.dev is forbidden: User "system:anonymous" cannot list resource'},
+            Exit.CONFIGURATION,
+            "Log in",
+        ),
         ("list", "imagebuilds", 403, {}, Exit.CONFIGURATION, "--clusterrole=imagebuild-view --user=YOU --namespace=n"),
         ("create", "imagebuilds", 403, {}, Exit.CONFIGURATION, "--clusterrole=imagebuild-build"),
         ("patch", "imagebuilds", 403, {}, Exit.CONFIGURATION, "--clusterrole=imagebuild-edit"),

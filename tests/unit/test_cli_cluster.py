@@ -47,7 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.command, parts.path, dict(parse_qsl(parts.query)), body))
         self.server.kinds.append((self.headers.get("Content-Type"), self.headers.get("Authorization")))
         code, content = self.server.answers.get(parts.path, (404, "404 page not found"))
-        content = next(content) if isinstance(content, Iterator) else content
+        if isinstance(content, Iterator):
+            content = next(content)
+        code, content = content if isinstance(content, tuple) else (code, content)
         self.send_response(code)
         if isinstance(content, str):
             self.send_header("Transfer-Encoding", "chunked")
@@ -163,6 +165,35 @@ def test_each_request_says_what_it_is(api: Api, cluster: Cluster) -> None:
     kinds = [kind for kind, _ in api.kinds]
     assert kinds[2] == "application/merge-patch+json"
     assert {token for _, token in api.kinds} == {"Bearer t0ken"}
+
+
+MINE, THEIRS = {"spec": {"a": 1}}, {"spec": {"a": 2}}
+
+
+@pytest.mark.parametrize(
+    ("codes", "there", "code"),
+    [
+        pytest.param([503, 201], MINE, 0, id="not taken at first"),
+        pytest.param([503, 409], MINE, 0, id="taken, though the answer was lost"),
+        pytest.param([503, 409], THEIRS, 409, id="somebody else's has the name"),
+        pytest.param([409], MINE, 409, id="it was there before"),
+        pytest.param([503, 503, 503], MINE, 503, id="given up"),
+        pytest.param([403], MINE, 403, id="forbidden"),
+    ],
+)
+def test_a_build_is_made_once_though_it_is_sent_again(
+    codes: list[int], there: dict[str, Any], code: int, api: Api, cluster: Cluster
+) -> None:
+    answers = iter((status, {"details": {}, **MINE}) for status in codes)
+    api.answers |= {BUILDS: (0, answers), f"{BUILDS}/shop": (200, there)}
+    document = {"metadata": {"name": "shop"}, **MINE}
+    if code:
+        with pytest.raises(ApiError) as raised:
+            cluster.create(document, sleep=lambda _: None)
+        assert raised.value.status == code
+    else:
+        assert cluster.create(document, sleep=lambda _: None)["spec"] == MINE["spec"]
+    assert next(answers, None) is None
 
 
 def test_a_watch_is_of_one_build_and_gives_its_events(api: Api, cluster: Cluster) -> None:

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from imagebuild.cli import changing, waiting
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.follow import Follower, Interrupted, Told
 from imagebuild.cli.problem import ApiError, Problem
-from imagebuild.cli.view import View
 from imagebuild.cli.watching import changes
-from imagebuild.contract.reasons import Reason
+from unit.clidocuments import BUILT, FIRST, NEW, QUEUED, RETRYING, SECOND, build
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def build(version: int, *, uid: str = "u", annotations: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
-    if "run" in status:
-        status["run"] = {"number": status["run"]}
-    metadata = {"name": "shop", "namespace": "n", "uid": uid, "generation": 1, "resourceVersion": str(version)}
-    return {
-        "metadata": {**metadata, "annotations": annotations or {}},
-        "spec": {},
-        "status": {"observedGeneration": 1, **status} if status else {},
-    }
-
-
-NEW = build(1)
-QUEUED = build(2, phase="Pending", reason="Queued", run=1)
-FIRST = build(3, phase="Running", reason="Building", run=1, attempt=1, podName="shop-1", podUID="p")
-RETRYING = build(4, phase="Pending", reason="Retrying", run=1, attempt=1, podName="shop-1")
-SECOND = build(5, phase="Running", reason="Building", run=1, attempt=2, podName="shop-2", podUID="q")
-BUILT = build(6, phase="Succeeded", reason="Built", run=1, attempt=2, podName="shop-2")
 Step = tuple[str, dict[str, Any]] | int
 
 
@@ -105,6 +83,14 @@ def test_the_logs_of_all_attempts_follow_each_other() -> None:
     assert [word for word in told if not word.startswith((">", "pod"))] == [
         "new", "Queued", "Building", "Retrying", "Building", "Built",
     ]  # fmt: skip
+
+
+def test_an_attempt_is_over_when_the_next_one_is_there() -> None:
+    """Also where nobody saw it end."""
+    told, follower = told_of(Server([NEW], [modified(FIRST, SECOND, BUILT)]))
+    follower.start()
+    assert follower.result(time.monotonic() + 20) is not None
+    assert [word for word in told if word.startswith(">")] == ["> one", "> two", "> three"]
 
 
 def test_who_waits_reads_no_log() -> None:
@@ -208,78 +194,15 @@ def test_a_server_that_stays_away_is_given_up_with_ever_longer_pauses() -> None:
     assert 300 < sum(pauses) < 600
 
 
+def test_patience_begins_anew_with_every_sign_of_life() -> None:
+    documents = [build(version, phase="Running", run=1) for version in range(2, 80)]
+    server = Server([NEW, *documents], [[*modified(document), 0] for document in documents])
+    assert seen(server, 79)[-1] == "79"
+
+
 def test_what_is_forbidden_is_not_tried_again() -> None:
     with pytest.raises(ApiError):
         list(changes(Server([NEW], [[403]]), "shop", lambda _: pytest.fail("it waits")))
-
-
-@pytest.mark.parametrize(
-    ("annotation", "status", "due"),
-    [
-        pytest.param("2026-11-24T11:00:00Z", {"queuedAt": "2026-11-24T10:00:00Z"}, True, id="newer than the run"),
-        pytest.param("2026-11-24T11:00:00Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="as old as the run"),
-        pytest.param("2026-11-24T11:00:00.7Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="by less than a second"),
-        pytest.param("2026-11-24T13:00:00Z", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="still to come"),
-        pytest.param("tomorrow", {"queuedAt": "2026-11-24T11:00:00Z"}, False, id="no time"),
-    ],
-)
-def test_a_rebuild_that_was_asked_for_is_waited_for(annotation: str, status: dict[str, str], due: bool) -> None:
-    marks = {"imagebuild.dev/rebuild-at": annotation}
-    view = View(build(1, annotations=marks, phase="Succeeded", run=1, **status))
-    assert (view.due(NOW), view.settled(NOW)) == (due, not due)
-
-
-def test_a_spec_that_the_operator_has_not_seen_is_waited_for() -> None:
-    assert not View(build(1, phase="Succeeded", run=1) | {"metadata": {**NEW["metadata"], "generation": 2}}).settled(
-        NOW
-    )
-
-
-@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=1)])
-def test_a_rebuild_is_asked_for_at_a_time_that_counts_whatever_the_clock_says(behind: timedelta) -> None:
-    view = View(build(1, phase="Succeeded", run=1, queuedAt="2026-11-24T12:00:00Z"))
-    asked = view.next_rebuild(NOW - behind)
-    patch = changing.rebuild(asked)
-    marks = patch["metadata"]["annotations"]
-    assert View({**view.document, "metadata": {**view.metadata, "annotations": marks}}).due(asked)
-
-
-@pytest.mark.parametrize(
-    ("document", "place", "text"),
-    [
-        (NEW, None, "Created: the operator has not seen it yet"),
-        (QUEUED, None, "Queued: the build waits for its turn"),
-        (QUEUED, (2, 7), "Queued: the build waits for its turn (2nd of 7 in the namespace)"),
-        (QUEUED, (11, 12), "Queued: the build waits for its turn (11th of 12 in the namespace)"),
-        (FIRST, None, "Building: The build pod runs."),
-        (
-            build(1, phase="Pending", reason="SecretMissing", run=1, message="The Secret npm does not exist."),
-            None,
-            "SecretMissing: The Secret npm does not exist. Create it; the build then goes on.",
-        ),
-        (
-            build(1, phase="Pending", reason="Retrying", run=1, attempt=1, nextRetryAt="2026-11-24T12:00:04Z"),
-            None,
-            "Retrying: the last attempt met a fault of the infrastructure; the next one follows, attempt 2 in 4 s",
-        ),
-        (
-            build(1, phase="Pending", reason="SomethingNew", run=1, message="Who knows."),
-            None,
-            "SomethingNew: Who knows.",
-        ),
-    ],
-)
-def test_a_state_is_a_line(document: dict[str, Any], place: tuple[int, int] | None, text: str) -> None:
-    assert waiting.state(View(document), place, NOW) == text
-
-
-def test_a_place_in_the_queue_counts_those_who_wait_longer() -> None:
-    def waits(name: str, since: str) -> View:
-        document = build(1, phase="Pending", reason=Reason.QUEUED, run=1, turnSince=f"2026-11-24T{since}Z")
-        return View({**document, "metadata": {**document["metadata"], "name": name}})
-
-    queue_ = [waits("a", "10:00:00"), waits("b", "09:00:00"), waits("c", "11:00:00"), View(FIRST)]
-    assert [waiting.place_in_queue(each, queue_) for each in queue_[:3]] == [(2, 3), (1, 3), (3, 3)]
 
 
 def test_an_interruption_by_a_signal_is_safe_while_the_queue_is_in_use() -> None:

@@ -87,8 +87,32 @@ def test_a_rotation_that_loses_lines_is_said() -> None:
     kubelet = Kubelet((ALL[:37], "eof"), (ALL[80:], "eof"))
     found = [line.text for line in lines(kubelet, Ending(1))]
     assert found[:37] == TEXTS[:37]
-    assert "lines are missing" in found[37]
+    assert "lines may be missing" in found[37]
     assert found[38:] == TEXTS[80:]
+
+
+@pytest.mark.parametrize(
+    ("of", "rest", "missing"), [(36, ALL[37:], False), (35, ALL[36:], False), (35, ALL[80:], True)]
+)
+def test_a_file_that_begins_in_the_middle_of_a_line_says_nothing_twice(
+    of: int, rest: list[bytes], missing: bool
+) -> None:
+    fragment = stamped(999, 3, f"ne {of}")
+    kubelet = Kubelet((ALL[:37], "eof"), ([fragment, *rest], "eof"))
+    found = [line.text for line in lines(kubelet, Ending(1))]
+    assert f"ne {of}" not in found
+    assert any("may be missing" in text for text in found) is missing
+
+
+@pytest.mark.parametrize("text", ["", "line 36"])
+def test_a_file_that_begins_with_a_line_like_the_last_one_loses_nothing(text: str) -> None:
+    known = [*ALL[:36], stamped(36, 3, text)]
+    found = [line.text for line in lines(Kubelet((known, "eof"), ([stamped(999, 3, text)], "eof")), Ending(1))]
+    assert found[36:] == [
+        text or "line 36",
+        "… lines may be missing here: the node has rotated the log …",
+        text or "line 999",
+    ]
 
 
 def test_a_log_begins_anew_two_seconds_before_its_last_line() -> None:

@@ -27,8 +27,8 @@ class ClaimTemplate(Model):
     storage_class_name: ObjectName | None = None
     """Of a kind that the administrator allows. Default: the cluster's default class."""
     key: Annotated[str | None, text(128)] = None
-    """Any word; builds of the namespace with the same word share a claim. Default: builds of the same repository,
-    branch, Dockerfile and target do; without git, those of this ImageBuild."""
+    """Any word; builds of the namespace with the same word share a claim. Default: builds of the same source, branch,
+    Dockerfile and target do; without a source, those of this ImageBuild."""
 
 
 class CacheVolume(Model):

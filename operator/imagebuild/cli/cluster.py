@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kubernetes.config import kube_config
 
 from imagebuild.api import names
 from imagebuild.cli import refusals
+from imagebuild.cli.exits import Exit
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.refusals import Request
 
@@ -28,23 +30,29 @@ _WATCH_SECONDS = 240
 """How long the server keeps a watch open: shorter than what load balancers between here and there have patience for."""
 _SILENCE_SECONDS = 60.0
 """After that long without a line the log is asked for anew: nobody can tell a quiet build from a dead connection."""
+_PAUSES = (1.0, 4.0)
+"""Before what had no answer is sent again."""
 _PAGE = 500
+_CONFLICT = 409
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NO_CLUSTER = "Set KUBECONFIG or --kubeconfig to a file that `kubectl get ns` works with, or run in a pod."
 _MERGE_PATCH = "application/merge-patch+json"
 
 
 class Cluster:
-    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+    def __init__(self, configuration: client.Configuration, namespace: str, *, in_pod: bool = False) -> None:
         self._api = client.ApiClient(configuration)
         self.namespace = namespace
+        self.in_pod = in_pod
+        """This process runs in a pod of the cluster, and is its service account."""
 
     @classmethod
     def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
         """As kubectl does: the kubeconfig if there is one, else the pod's service account."""
         configuration = client.Configuration()
+        named = bool(kubeconfig or context or _has_kubeconfig())
         try:
-            if kubeconfig or context or _has_kubeconfig():
+            if named:
                 found = _from_kubeconfig(configuration, kubeconfig, context)
             else:
                 config.load_incluster_config(client_configuration=configuration)
@@ -52,7 +60,7 @@ class Cluster:
         except (config.ConfigException, OSError) as error:
             in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
             raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
-        return cls(configuration, namespace or found)
+        return cls(configuration, namespace or found, in_pod=not named)
 
     def builds(self, namespace: str | None) -> list[Document]:
         """Of one namespace, or of all."""
@@ -69,13 +77,33 @@ class Cluster:
     def build(self, name: str) -> Document:
         return self._json(Request(verb="get", resource=names.PLURAL, namespace=self.namespace, name=name))
 
-    def create(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
-        """With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has not are refused."""
+    def create(
+        self,
+        document: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        pauses: Sequence[float] = _PAUSES,
+        sleep: Callable[[float], Any] = time.sleep,
+    ) -> Document:
+        """An ImageBuild or a Secret. With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has
+        not are refused. What has no answer is sent again: the name is known, so that makes no second build.
+        """
+        name, is_build = document["metadata"]["name"], document.get("kind") != "Secret"
         query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        request = Request(
-            verb="create", resource=names.PLURAL, namespace=self.namespace, name=document["metadata"]["name"]
-        )
-        return self._json(request, query=query, body=document)
+        resource = names.PLURAL if is_build else "secrets"
+        request = Request(verb="create", resource=resource, namespace=self.namespace, name=name)
+        try:
+            return self._json(request, query=query, body=document)
+        except ApiError as error:
+            if error.exit_code != Exit.INFRASTRUCTURE or not pauses:
+                raise
+        sleep(pauses[0])
+        try:
+            return self.create(document, dry_run=dry_run, pauses=pauses[1:], sleep=sleep)
+        except ApiError as error:
+            if error.status != _CONFLICT or not is_build or not _same(made := self.build(name), document):
+                raise
+            return made
 
     def patch(self, name: str, patch: Mapping[str, Any]) -> Document:
         request = Request(verb="patch", resource=names.PLURAL, namespace=self.namespace, name=name)
@@ -164,6 +192,11 @@ class Cluster:
             yield
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise refusals.unanswered(self._api.configuration.host, error) from error
+
+
+def _same(made: Document, wanted: Mapping[str, Any]) -> bool:
+    """Ours, and not somebody else's of the same name."""
+    return bool(made.get("spec") == wanted["spec"])
 
 
 def _has_kubeconfig() -> bool:

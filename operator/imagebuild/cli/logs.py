@@ -28,7 +28,7 @@ _PATIENCE = 20
 _FINAL = {403}
 _NO_LOG = {400, 404}
 """Of a pod that has not started, or is not there; it may still come, as long as it is not over."""
-_GAP = "… lines are missing here: the node has rotated the log …"
+_GAP = "… lines may be missing here: the node has rotated the log …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,18 @@ class Cursor:
         if self._again[line]:
             self._again[line] -= 1
             return []
+        if first and (begun := self._begun_by(text)):
+            self._first = begun != self._recent[-1][1]
+            return []
         if moment := view.time(stamp):
             self._remember(moment, line)
         # what was asked for begins with lines that are known; their file is gone where it does not
         return [Line(stamp, _GAP), line] if first else [line]
+
+    def _begun_by(self, text: str) -> Line | None:
+        """A file may begin in the middle of a line, which was shown whole while it was written."""
+        known = [line for line in self._again if text and line.text != text and line.text.endswith(text)]
+        return known[-1] if known else None
 
     def _remember(self, moment: datetime, line: Line) -> None:
         self._recent.append((moment, line))

@@ -43,7 +43,9 @@ def refusal(request: Request, status: int, answer: Mapping[str, Any]) -> ApiErro
         return ApiError(status, "\n".join(["The ImageBuild is refused:", *_sentences(answer, message)]))
     match status:
         case 401:
-            return ApiError(status, "The API server does not know these credentials.", "Log in to the cluster again.")
+            return _unknown(status)
+        case 403 if "system:anonymous" in message:  # as one is without a token, also where a plugin gave none
+            return _unknown(status)
         case 403:
             return _forbidden(request, message)
         case 404 if not answer.get("details"):
@@ -59,6 +61,10 @@ def refusal(request: Request, status: int, answer: Mapping[str, Any]) -> ApiErro
             return ApiError(status, f"The API server cannot answer just now: {message}", code=Exit.INFRASTRUCTURE)
         case _:
             return ApiError(status, f"The API server refuses to {request.verb} {request.resource}: {message}")
+
+
+def _unknown(status: int) -> ApiError:
+    return ApiError(status, "The API server does not know these credentials.", "Log in to the cluster again.")
 
 
 def no_namespace(name: str) -> ApiError:
@@ -86,6 +92,7 @@ def _forbidden(request: Request, message: str) -> ApiError:
     if "exceeded quota" in message:
         return ApiError(403, f"A quota is full {request.where}: {message.rpartition('exceeded quota: ')[2]}")
     role = _ROLES.get(request.verb, "imagebuild-edit") if request.resource == PLURAL else "imagebuild-build"
+    role = "imagebuild-job-token" if request.resource == "secrets" else role
     where = f"--namespace={request.namespace}" if request.namespace else "--all-namespaces"
     binding = "kubectl create rolebinding" if request.namespace else "kubectl create clusterrolebinding"
     scope = f" {where}" if request.namespace else ""

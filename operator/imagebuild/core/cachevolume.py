@@ -25,7 +25,7 @@ from imagebuild.contract import layout, plan
 from imagebuild.core.admit import Claim
 from imagebuild.core.part import Manifest, Part, PlanFields
 from imagebuild.core.quantity import amount
-from imagebuild.core.scope import scope
+from imagebuild.core.scope import origin, scope
 
 _NAME_MAX = 63
 _PREFIX = "cache-"
@@ -59,8 +59,8 @@ def volume_of(build: ImageBuild, spec: ImageBuildSpec) -> Part:
     mount = plan.Mount(name=name, path=layout.CACHE_VOLUME_DIR)
     return Part(
         plan=PlanFields(cache_volume=mount),
-        volumes=({"name": "cache-volume", "persistentVolumeClaim": {"claimName": name}},),
-        mounts=({"name": "cache-volume", "mountPath": mount.path},),
+        volumes=({"name": layout.CACHE_VOLUME, "persistentVolumeClaim": {"claimName": name}},),
+        mounts=({"name": layout.CACHE_VOLUME, "mountPath": mount.path},),
     )
 
 
@@ -158,10 +158,10 @@ def _hash(build: ImageBuild, spec: ImageBuildSpec, template: ClaimTemplate) -> s
 
 def _title(build: ImageBuild, spec: ImageBuildSpec, template: ClaimTemplate) -> str:
     """For people."""
-    git = spec.source.git if spec.source else None
-    if template.key or git is None:
-        return template.key or build.name
-    return f"{git.url.rstrip('/').rpartition('/')[2].removesuffix('.git')} {_line(spec)}".rstrip()
+    if template.key:
+        return template.key
+    source = origin(build.namespace, spec.source) or build.name
+    return f"{source.rstrip('/').rpartition('/')[2].removesuffix('.git')} {_line(spec)}".rstrip()
 
 
 def _line(spec: ImageBuildSpec) -> str:
