@@ -105,6 +105,7 @@ def test_a_tunnel_carries_bytes_both_ways_also_after_one_side_has_ended(forwarde
         pytest.param("GET ftp://a/b HTTP/1.1", b"400 ", id="another scheme"),
         pytest.param("SSH-2.0-x", b"400 ", id="no HTTP at all"),
         pytest.param("CONNECT nowhere HTTP/1.1", b"400 ", id="no port"),
+        pytest.param("CONNECT 127.0.0.1:99999 HTTP/1.1", b"400 ", id="a port that there is not"),
         pytest.param("CONNECT 127.0.0.1:1 HTTP/1.1", b"502 127.0.0.1:1 cannot be reached", id="nobody listens"),
     ],
 )

@@ -34,6 +34,7 @@ _HEAD_BYTES = 64 * 1024
 _BLOCK = 256 * 1024
 _REMEMBERED = 100
 _PAUSE_SECONDS = 0.1
+_LAST_PORT = 65535
 _END = b"\r\n\r\n"
 _ASKED = re.compile(r"[A-Z]+ \S+ HTTP/1\.\d$")
 _STATUS = re.compile(r"HTTP/1\.\d \d{3}\b")
@@ -256,6 +257,8 @@ def _code(answer: list[str]) -> int:
 def _place(authority: str) -> tuple[str, int]:
     """Raises ValueError."""
     host, _, port = authority.rpartition(":")
+    if not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"no port: {port}")
     return host.strip("[]"), int(port)
 
 
