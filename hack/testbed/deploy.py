@@ -33,13 +33,15 @@ def scanner(place: Place) -> str:
 def operator_config(place: Place) -> dict[str, object]:
     """The operator's configuration for this place, with namespaces for each isolation mode. JSON is YAML."""
     plain = (place.registry, egress.beyond(place.registry), faults.HOST)
+    proxied = {"proxy": _behind(egress.ADDRESS)}
     docker_hub = [{"host": "docker.io", "mirrors": [place.mirror]}] if place.mirror else []
     return {
         "builder": {"image": place.builder_image},
         "isolation": "Rootless",
         "namespaces": [
             *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
-            {"match": "*-proxied", "proxy": _behind(egress.ADDRESS)},
+            *({**proxied, "match": f"*-hostile-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
+            {**proxied, "match": "*-proxied"},
             {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
             {"match": "*-builtin", "frontends": {"allowed": []}},
         ],

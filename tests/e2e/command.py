@@ -12,12 +12,17 @@ from e2e.story import Story
 PROGRAM = Path(sys.executable).parent / "imagebuild"
 
 
+_CI = ("CI_", "GITLAB_", "GITHUB_", "IMAGEBUILD_JOB")
+"""The tests may be a job themselves; its variables are not those of the jobs that they are about."""
+
+
 class Command:
     """In the namespace of a story, as its administrator unless the environment says otherwise."""
 
     def __init__(self, story: Story, **environment: str) -> None:
         self.story = story
-        self._environment = {**os.environ, "KUBECONFIG": story.place.kubeconfig, **environment}
+        outer = {key: value for key, value in os.environ.items() if not key.startswith(_CI)}
+        self._environment = {**outer, "KUBECONFIG": story.place.kubeconfig, **environment}
 
     def start(
         self, *words: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -45,11 +46,12 @@ def wanted(id_: str, key: str) -> dict[str, Any]:
     return {"id": id_, "secretKeyRef": {"name": "values", "key": key}}
 
 
-def everything_pushed(story: Story, image: str) -> bytes:
-    """Manifest, configuration and unpacked layers of an image, one after the other."""
+def everything_pushed(story: Story, image: str, but: Collection[str] = ()) -> bytes:
+    """Manifest, configuration and unpacked layers of an image, one after the other. `but`: layers to leave out."""
     found = registry.manifest(story.place, image)
     assert found is not None, image
-    blobs = [registry.blob(story.place, image, part["digest"]) for part in (found[1]["config"], *found[1]["layers"])]
+    parts = [part["digest"] for part in (found[1]["config"], *found[1]["layers"]) if part["digest"] not in but]
+    blobs = [registry.blob(story.place, image, digest) for digest in parts]
     return b"".join([json.dumps(found[1]).encode(), *(unpacked(blob) for blob in blobs)])
 
 

@@ -95,18 +95,6 @@ def test_a_hanging_cache_export_is_given_up_after_the_image_is_pushed(pod: Pod) 
     assert "after all else was done" in found.details.export_error
 
 
-def test_a_build_that_says_and_does_nothing_is_ended_and_its_step_named_with_its_last_words(pod: Pod) -> None:
-    said = {"logs": [{"vertex": STEP, "data": "Ym9vbSEK"}]}
-    pod.behave(calls=[{"trace": [vertex(CACHE, "[internal] load", **DONE), vertex(), said], "sleep": 60}])
-    found, log, code = pod.run(replace(INLINE, silence=0.5))
-    assert (found.essentials.reason, code) == (Reason.SILENT, 1), log
-    assert "[1/1] RUN make" in found.essentials.message
-    assert "load" not in found.essentials.message, "that was done"
-    failure = found.details.failure
-    assert failure is not None
-    assert (failure.step, failure.log_tail) == ("[1/1] RUN make", "boom!")
-
-
 @pytest.mark.parametrize(
     ("logged", "reason"),
     [

@@ -1,4 +1,4 @@
-"""What counts as silence while buildctl runs, however long the machine takes for it."""
+"""Silence: a build that neither says nor does anything is ended, and what works without a word is none of these."""
 
 from __future__ import annotations
 
@@ -12,15 +12,26 @@ from typing import Any
 
 import pytest
 
-from imagebuild.contract.plan import Dockerfile, Output, Plan
+from imagebuild.contract.plan import Output, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult
 from imagebuild.runner.build import Build
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs
-from runner.pod import CACHE, DIGEST, DONE, EXPORT, PUSHED, SUCCESS, Pod, vertex
+from runner.pod import CACHE, DIGEST, DONE, EXPORT, PUSHED, STEP, SUCCESS, Pod, vertex
+from runner.test_builds import INLINE
 
-INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
+
+def test_a_build_that_says_and_does_nothing_is_ended_and_its_step_named_with_its_last_words(pod: Pod) -> None:
+    said = {"logs": [{"vertex": STEP, "data": "Ym9vbSEK"}]}
+    pod.behave(calls=[{"trace": [vertex(CACHE, "[internal] load", **DONE), vertex(), said], "sleep": 60}])
+    found, log, code = pod.run(replace(INLINE, silence=0.5))
+    assert (found.essentials.reason, code) == (Reason.SILENT, 1), log
+    assert "[1/1] RUN make" in found.essentials.message
+    assert "load" not in found.essentials.message, "that was done"
+    failure = found.details.failure
+    assert failure is not None
+    assert (failure.step, failure.log_tail) == ("[1/1] RUN make", "boom!")
 
 
 def watched(pod: Pod, plan: Plan, look: Callable[[Path], None]) -> BuildResult:

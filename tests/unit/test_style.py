@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for part in ("operator", "hack", "tests") for path in (ROOT / part).rglob("*.py"))
 FUNCTION_LINES, MODULE_LINES = 40, 300
 LONGER = {
+    "tests/hostile.py",
     "tests/e2e/test_crd.py",
     "operator/imagebuild/contract/reasons.py",
     "tests/unit/test_decide.py",

@@ -1,0 +1,93 @@
+"""manifests/tenant under the overlay that docs/security.md shows: a team builds in it, and gets no further."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from documents import blocks
+from e2e.story import Story
+from testbed.kubectl import Kubectl, KubectlError
+from testbed.place import ROOT
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("tenant")]
+
+PERSON = ("--as=ana", "--as-group=shop-developers")
+(SHOWN,) = (block for block in blocks(ROOT / "docs" / "security.md") if block.is_kustomization)
+
+
+@pytest.fixture(scope="module")
+def tenant(operator: None, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    name = f"e2e-tenant-{secrets.token_hex(3)}"
+    directory = tmp_path_factory.mktemp("tenant")
+    base = os.path.relpath(ROOT / "manifests" / "tenant", directory)
+    (overlay,) = SHOWN.documents
+    (directory / "kustomization.yaml").write_text(json.dumps({**overlay, "namespace": name, "resources": [base]}))
+    kubectl("apply", "--server-side", "-k", str(directory))
+    yield Story(kubectl.within(name))
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+def build(story: Story, name: str, **spec: object) -> None:
+    """As a person of the team."""
+    document = {"apiVersion": "imagebuild.dev/v1alpha1", "kind": "ImageBuild", "metadata": {"name": name}}
+    inline = {"dockerfile": {"inline": "FROM busybox:1.37\nRUN true\n"}, "output": {"discard": True}}
+    story.kubectl.create({**document, "spec": {**inline, **spec}}, *PERSON)
+
+
+def test_somebody_of_the_team_builds_within_the_limits_and_reads_the_log(tenant: Story) -> None:
+    build(tenant, "app")
+    status = tenant.succeeds()
+    (container,) = tenant.kubectl.get("pod", status["podName"])["spec"]["containers"]
+    assert container["resources"]["limits"] == {"memory": "4Gi", "ephemeral-storage": "20Gi"}
+    assert "RUN true" in tenant.kubectl("logs", status["podName"], *PERSON)
+
+
+def test_a_build_that_asks_for_more_than_one_may_have_is_refused_by_name(tenant: Story) -> None:
+    build(tenant, "much", pod={"resources": {"limits": {"memory": "64Gi"}}})
+    assert "maximum memory usage per Container is 16Gi" in tenant.finished("much")["message"]
+
+
+@pytest.mark.parametrize(
+    ("what", "may"),
+    [
+        pytest.param(("create", "imagebuilds"), "yes", id="builds"),
+        pytest.param(("get", "secrets"), "no", id="no Secrets"),
+        pytest.param(("create", "pods"), "no", id="no pods"),
+        pytest.param(("create", "pods", "--subresource=exec"), "no", id="nothing in a build pod"),
+        pytest.param(("update", "imagebuilds", "--subresource=status"), "no", id="no status"),
+        pytest.param(("create", "imagebuilds", "--namespace=default"), "no", id="nothing elsewhere"),
+    ],
+)
+def test_the_team_may_build_here_and_nothing_else(tenant: Story, what: tuple[str, ...], may: str) -> None:
+    command = tenant.kubectl.command("auth", "can-i", *what, *PERSON)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # a no is exit code 1
+    assert done.stdout.split()[-1] == may, done.stderr
+
+
+def test_no_privileged_pod_and_no_service_is_taken_whoever_makes_it(tenant: Story) -> None:
+    container = {"name": "a", "image": "a", "securityContext": {"privileged": True}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [container]}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 1}]}}
+    for document, word in ((pod, "baseline"), (service, "exceeded quota")):
+        with pytest.raises(KubectlError, match=word):
+            tenant.kubectl.create(document)
+
+
+def test_build_pods_are_those_that_the_network_policy_is_about(tenant: Story) -> None:
+    """This cluster enforces none: only that it selects them, and whom it lets them reach, can be looked at."""
+    build(tenant, "reaches")
+    tenant.succeeds("reaches")
+    policy = tenant.kubectl.get("networkpolicy", "builds")["spec"]
+    selector = ",".join(f"{key}={value}" for key, value in policy["podSelector"]["matchLabels"].items())
+    assert tenant.kubectl.items("pods", f"--selector={selector}")
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert "ingress" not in policy
+    far, near = (to["ipBlock"] for rule in policy["egress"] for to in rule["to"] if "ipBlock" in to)
+    assert "169.254.0.0/16" in far["except"]
+    assert near == {"cidr": "10.1.2.3/32"}
