@@ -13,6 +13,7 @@ COMMANDS = {
     "list": "ImageBuilds, newest first",
     "describe": "Why a build waits or has failed, and what to do",
     "logs": "The log of a build; -f follows it over all attempts",
+    "timeline": "Where the time of a build went, step by step",
     "wait": "Wait until a build is over, and exit as it has ended",
     "cancel": "Stop a build",
     "rebuild": "Build the same once more",
