@@ -135,6 +135,11 @@ class Cluster:
         """Anything else, by its path."""
         return self._json(Request(verb="get", resource=path, namespace=None), query=query)
 
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """As `read`, of what is no document: a log."""
+        request = Request(verb="get", resource=path, namespace=None)
+        return b"".join(self._lines(request, query, _TIMEOUT_SECONDS)).decode(errors="replace")
+
     def check_namespace(self) -> None:
         """Raises where there is no such namespace; who may not look at namespaces learns nothing."""
         try:
