@@ -36,6 +36,7 @@ NOT_OURS = {
     "promql": "Prometheus is not here; test_documents.py looks for each metric in the operator's",
     "dockerfile": "lines out of somebody's Dockerfile; tests/e2e/test_secrets.py and test_sources.py build such ones",
     "yaml gitlab": "GitLab is not here; the scripts are read by bash, and those that make an ImageBuild are run",
+    "yaml github": "GitHub is not here; tests/e2e/test_ci.py runs the action's script",
     "yaml shipwright": "another operator's objects",
     "sh imagebuild": "tests/e2e/test_cli.py types such ones; test_documents.py has the command line read each of them",
     "sh docker": "needs a Docker engine; the files that it names are looked for",

@@ -1,4 +1,4 @@
-"""hack/images: the builder and operator images, built from the work tree into the cluster's open registry.
+"""hack/images: the images of builder, operator and command line, from the work tree into the open registry.
 
 A tag says what went in (version and content), so what the registry has is not built again.
 """
@@ -22,7 +22,6 @@ from localcluster.registries import REGISTRIES
 from localcluster.work import Failure, run, say, step
 
 SOURCES = REPOSITORY / "operator"
-REQUIREMENTS = SOURCES / "images" / "operator" / "requirements.txt"
 LOCAL = f"127.0.0.1:{REGISTRIES[0].port}"
 
 
@@ -39,7 +38,7 @@ class Image:
 
 
 def main(arguments: list[str]) -> int:
-    description = "Build the builder and operator images into the cluster's registry; print what they are called."
+    description = "Build the project's images into the cluster's registry; print what they are called."
     argparse.ArgumentParser(prog="hack/images", description=description).parse_args(arguments)
     try:
         values = build(pins.load(), places.find())
@@ -56,17 +55,17 @@ def build(versions: Pins, where: Places) -> dict[str, str]:
     if docker is None:
         raise Failure("building images", "the Docker engine does not answer", "run hack/cluster up")
     with Lock(where):
-        wheels = _wheels(versions, where.cache) if mirror else ""
         bases = _bases(versions, mirror)
         helpers = {"CREDENTIALS": credentials.image(versions, where.cache, LOCAL)} if mirror else {}
         builder = _image("builder", _builder_sources(), {**bases, **helpers})
-        operator_args = {"PYTHON_IMAGE": bases["PYTHON_IMAGE"], **({"WHEELS": wheels} if wheels else {})}
-        operator = _image("operator", [*files(SOURCES / "imagebuild"), REQUIREMENTS], operator_args)
-        resolved = _push([builder, operator], versions, where, docker, mirror)
+        wheels = {which: _wheels(which, versions, where.cache) if mirror else "" for which in ("operator", "cli")}
+        operator, cli = (_program(which, bases["PYTHON_IMAGE"], found) for which, found in wheels.items())
+        resolved = _push([builder, operator, cli], versions, where, docker, mirror)
         values = {
             "IMAGEBUILD_BUILDER_IMAGE": resolved[builder.name],
             "IMAGEBUILD_OPERATOR_IMAGE": resolved[operator.name],
-            "IMAGEBUILD_WHEELS_IMAGE": wheels,
+            "IMAGEBUILD_CLI_IMAGE": resolved[cli.name],
+            "IMAGEBUILD_WHEELS_IMAGE": wheels["operator"],
         }
         places.write(where.images_env, places.render_env(values))
     return values
@@ -90,6 +89,16 @@ def _builder_sources() -> list[Path]:
 
 def files(directory: Path) -> Iterator[Path]:
     return (f for f in sorted(directory.rglob("*")) if f.is_file() and "__pycache__" not in f.parts)
+
+
+def requirements(which: str) -> Path:
+    return SOURCES / "images" / which / "requirements.txt"
+
+
+def _program(which: str, python: str, wheels: str) -> Image:
+    """Of the whole package, with the dependencies of one of its programs."""
+    args = {"PYTHON_IMAGE": python, **({"WHEELS": wheels} if wheels else {})}
+    return _image(which, [*files(SOURCES / "imagebuild"), requirements(which)], args)
 
 
 def _image(which: str, sources: list[Path], args: Mapping[str, str]) -> Image:
@@ -137,30 +146,30 @@ def _docker_build(docker: Engine, image: Image) -> None:
     docker.docker("push", local, timeout=600)
 
 
-def _wheels(versions: Pins, cache: Path) -> str:
-    """An image with the operator's wheels, fetched here because RUN steps reach no package index."""
+def _wheels(which: str, versions: Pins, cache: Path) -> str:
+    """An image with a program's wheels, fetched here because RUN steps reach no package index."""
     machine = platform.machine()
     platforms = [f"{name}_{machine}" for name in versions.wheels_platforms]
-    tag = digest([versions.wheels_python, platforms], REQUIREMENTS)
+    tag = digest([versions.wheels_python, platforms], requirements(which))
     repository = "imagebuild/wheels"
     found = oci.resolve(LOCAL, repository, tag)
     if not found:
         layout = cache / "standins" / f"wheels-{tag}"
         if not layout.exists():
-            with tempfile.TemporaryDirectory() as scratch, step("fetching the operator's wheels"):
-                _download(versions.wheels_python, platforms, Path(scratch) / "wheels")
+            with tempfile.TemporaryDirectory() as scratch, step(f"fetching the wheels of {which}"):
+                _download(requirements(which), versions.wheels_python, platforms, Path(scratch) / "wheels")
                 oci.make(Path(scratch), layout, {}, level=1)
         found = oci.push(layout, LOCAL, repository, tag)
         say(f"wheels are in {OPEN}/{repository}:{tag}")
     return f"{OPEN}/{repository}:{tag}@{found}"
 
 
-def _download(python: str, platforms: list[str], target: Path) -> None:
+def _download(file: Path, python: str, platforms: list[str], target: Path) -> None:
     run(
         *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--require-hashes"),
         *("--implementation", "cp", "--python-version", python),
         *(f"--platform={name}" for name in platforms),
-        *("--dest", str(target), "--requirement", str(REQUIREMENTS)),
+        *("--dest", str(target), "--requirement", str(file)),
         timeout=600,
         next_step=f"is pip there for {sys.executable}, and does it reach a package index?",
     )

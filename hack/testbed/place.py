@@ -30,6 +30,7 @@ class Place:
     """Of docker.io; empty where the public one is reached."""
     builder_image: str
     operator_image: str
+    cli_image: str
     wheels_image: str
     """Empty where the Dockerfile may ask PyPI itself."""
 
@@ -58,6 +59,7 @@ def place(environ: Mapping[str, str] = os.environ) -> Place:
             mirror=values.get("IMAGEBUILD_MIRROR", ""),
             builder_image=values["IMAGEBUILD_BUILDER_IMAGE"],
             operator_image=values["IMAGEBUILD_OPERATOR_IMAGE"],
+            cli_image=values["IMAGEBUILD_CLI_IMAGE"],
             wheels_image=values.get("IMAGEBUILD_WHEELS_IMAGE", ""),
         )
     except KeyError as missing:

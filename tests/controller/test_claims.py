@@ -68,6 +68,23 @@ async def test_builds_of_one_key_share_a_claim_in_turn_and_it_outlives_them(keep
     assert changes(keeping) == {"create": 1, "patch": 0, "delete": 0}
 
 
+async def test_a_claim_is_its_pods_until_that_has_ended_whatever_the_spec_says_by_then(keeping: Stage) -> None:
+    await keeping.operator(CLEANING)
+    keeping.apply("one", SPEC)
+    first = await keeping.running(name="one")
+    (made,) = claims(keeping)
+    spoil(keeping, last_used=LONG_AGO)
+    keeping.apply("one", {**make.SPEC, "cache": {"noCache": True}})
+    looked = keeping.api.count("list", CLAIMS)
+    await keeping.api.until("two looks at claims", lambda: keeping.api.count("list", CLAIMS) > looked + 2)
+    assert [each["metadata"]["name"] for each in claims(keeping)] == [made["metadata"]["name"]], "it is not unused"
+    keeping.apply("two", SPEC)
+    waits = await keeping.reaches("two", reason="Queued")
+    assert waits["message"] == "waits for its cache volume, which one uses or has asked for before"
+    keeping.kubelet.end(first)
+    await keeping.succeeds(name="two")
+
+
 async def test_builds_without_a_template_ask_nothing_of_claims(keeping: Stage) -> None:
     await keeping.operator()
     keeping.apply()
@@ -132,6 +149,15 @@ async def test_what_can_be_mended_is_waited_for(
     assert says in waiting["message"]
     status = await keeping.succeeds()
     assert (met.met, status["attempt"], status["failures"]) == (3, 1, 0)
+
+
+async def test_a_webhook_that_does_not_answer_is_told_after_a_while(keeping: Stage) -> None:
+    keeping.api.fail("create", CLAIMS, 500, message='failed calling webhook "policy.example.com"', times=8)
+    await keeping.operator()
+    keeping.apply(spec=SPEC)
+    waiting = await keeping.reaches(reason="ClusterUnavailable")
+    assert "policy.example.com" in waiting["message"]
+    await keeping.succeeds()
 
 
 @pytest.mark.parametrize(

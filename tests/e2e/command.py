@@ -12,22 +12,35 @@ from e2e.story import Story
 PROGRAM = Path(sys.executable).parent / "imagebuild"
 
 
+_CI = ("CI_", "GITLAB_", "GITHUB_", "IMAGEBUILD_JOB")
+"""The tests may be a job themselves; its variables are not those of the jobs that they are about."""
+
+
 class Command:
     """In the namespace of a story, as its administrator unless the environment says otherwise."""
 
     def __init__(self, story: Story, **environment: str) -> None:
         self.story = story
-        self._environment = {**os.environ, "KUBECONFIG": story.place.kubeconfig, **environment}
+        outer = {key: value for key, value in os.environ.items() if not key.startswith(_CI)}
+        self._environment = {**outer, "KUBECONFIG": story.place.kubeconfig, **environment}
 
-    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [PROGRAM, *words, f"--namespace={self.story.namespace}"],
             env=self._environment,
             stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
+
+    def as_plugin(self, *words: str) -> str:
+        """`kubectl imagebuild`, as kubectl finds it."""
+        environment = {**self._environment, "PATH": f"{PROGRAM.parent}:{self._environment['PATH']}"}
+        command = [self.story.place.kubectl, "imagebuild", *words, f"--namespace={self.story.namespace}"]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def __call__(self, *words: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Ends with that exit code, or the test has failed."""

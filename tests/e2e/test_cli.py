@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 from collections import Counter
@@ -55,6 +57,7 @@ def test_an_image_is_built_from_git_in_one_command(imagebuild: Command, reposito
     assert f"commit {commit}" in described
     assert "docker buildx build --progress=plain \\\n      --platform=linux/amd64" in described
     assert f"{repository.url}#{commit}:api" in described
+    assert imagebuild.as_plugin("list", "-o", "name") == "imagebuild.imagebuild.dev/shop\n"
     assert imagebuild("wait", "shop").stdout == built.stdout, "what is over is not waited for"
     assert "the word is brot" in imagebuild("logs", "imagebuild.imagebuild.dev/shop").stdout
 
@@ -159,6 +162,26 @@ def test_ctrl_c_leaves_the_build_and_says_how_to_come_back(imagebuild: Command) 
     follows.send_signal(signal.SIGTERM)
     _, err = ended(follows, 4)
     assert "Cancelling run 1 of shop" in err
+
+
+def test_a_second_ctrl_c_at_a_terminal_cancels_the_build(imagebuild: Command) -> None:
+    story = imagebuild.story
+    story.apply({"dockerfile": {"inline": WAITS}, "output": {"discard": True}}, name="shop")
+    story.sleeps(story.reaches("shop", phase="Running")["podName"])
+    terminal, end = pty.openpty()
+    follows = imagebuild.start("logs", "-f", "shop", stderr=end)
+    os.close(end)
+    assert follows.stdout is not None
+    follows.stdout.readline()
+    follows.send_signal(signal.SIGINT)
+    shown = b""
+    while b"Ctrl-C once more cancels it" not in shown:
+        shown += os.read(terminal, 4096)
+    follows.send_signal(signal.SIGINT)
+    story.fails("Cancelled", "shop")
+    follows.stdout.read()
+    assert follows.wait(timeout=60) == 4
+    os.close(terminal)
 
 
 def test_mistakes_are_told_in_a_sentence(imagebuild: Command) -> None:

@@ -33,6 +33,12 @@ def test_a_failing_step_gives_its_line_exit_code_and_last_words(story: Story) ->
     assert len(story.pods()) == 1, "a fault of the user is not tried again"
 
 
+def test_a_loud_step_is_heard_to_its_end(story: Story) -> None:
+    loud = "yes a line of a verbose test | head -c 3000000; echo the last words; exit 42"
+    story.apply({"dockerfile": {"inline": f"FROM busybox:1.37\nRUN {loud}\n"}, **DISCARD})
+    assert story.fails("StepFailed")["failure"]["logTail"].endswith("the last words")
+
+
 def test_a_file_that_is_not_in_the_source_is_named(story: Story) -> None:
     story.apply({"dockerfile": {"inline": "FROM busybox:1.37\nCOPY nothing.txt /\n"}, **DISCARD})
     assert "nothing.txt" in story.fails("FileNotFound")["message"]

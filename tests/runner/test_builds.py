@@ -13,7 +13,7 @@ import pytest
 from imagebuild.contract.plan import BranchCache, Dockerfile, GitSource, Mount, Output, Plan, Registry, RegistrySecret
 from imagebuild.contract.reasons import Reason
 from runner.conftest import push
-from runner.pod import CACHE, DIGEST, DONE, EXPORT, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
+from runner.pod import CACHE, DIGEST, DONE, FAILED, METADATA, PUSHED, STEP, SUCCESS, Pod, vertex
 
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("127.0.0.1:1/a:1",)))
 
@@ -93,49 +93,6 @@ def test_a_hanging_cache_export_is_given_up_after_the_image_is_pushed(pod: Pod) 
     found, _, code = pod.run(replace(INLINE, push_grace=0.2))
     assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, DIGEST, 0)
     assert "after all else was done" in found.details.export_error
-
-
-def test_a_build_that_says_and_does_nothing_is_ended_and_its_step_named_with_its_last_words(pod: Pod) -> None:
-    said = {"logs": [{"vertex": STEP, "data": "Ym9vbSEK"}]}
-    pod.behave(calls=[{"trace": [vertex(CACHE, "[internal] load", **DONE), vertex(), said], "sleep": 60}])
-    found, log, code = pod.run(replace(INLINE, silence=0.5))
-    assert (found.essentials.reason, code) == (Reason.SILENT, 1), log
-    assert "[1/1] RUN make" in found.essentials.message
-    assert "load" not in found.essentials.message, "that was done"
-    failure = found.details.failure
-    assert failure is not None
-    assert (failure.step, failure.log_tail) == ("[1/1] RUN make", "boom!")
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        pytest.param({"goes_on_saying": 15}, id="a trace that grows"),
-        pytest.param(
-            {"trace": [{"statuses": [{"id": "exporting layers", "vertex": EXPORT}]}]}, id="layers being packed"
-        ),
-    ],
-)
-def test_a_build_that_works_without_a_word_is_not_silent(pod: Pod, call: dict[str, Any]) -> None:
-    pod.behave(calls=[{**SUCCESS, "trace": [], "sleep": 0 if "goes_on_saying" in call else 1.5, **call}])
-    found, log, _ = pod.run(replace(INLINE, silence=0.6))
-    assert found.essentials.reason is Reason.BUILT, log
-
-
-@pytest.mark.parametrize(
-    ("output", "trace", "digest"),
-    [
-        pytest.param(INLINE.output, PUSHED, DIGEST, id="pushed"),
-        pytest.param(Output(), [vertex(**DONE)], None, id="to be kept nowhere"),
-    ],
-)
-def test_what_is_built_counts_though_the_cache_export_is_silent(
-    pod: Pod, output: Output, trace: list[Any], digest: str | None
-) -> None:
-    hanging = vertex(CACHE, "exporting cache to registry")
-    pod.behave(calls=[{"trace": [*trace, hanging], "sleep": 60}])
-    found, _, code = pod.run(replace(INLINE, output=output, silence=0.2, push_grace=1.0))
-    assert (found.essentials.reason, found.essentials.digest, code) == (Reason.BUILT, digest, 0)
 
 
 @pytest.mark.parametrize(

@@ -206,3 +206,4 @@ def test_the_daemon_gets_the_registries_and_nothing_of_the_pods_environment(pod:
     assert "PLANTED" not in json.dumps(call)
     assert call["env"]["USER"] == "user", "as root it would take its rootful paths"
     assert "--oci-worker-no-process-sandbox" in call["argv"]
+    assert call["env"]["BUILDKIT_STEP_LOG_MAX_SPEED"] == "-1", "it would cut the end of what a loud step prints"

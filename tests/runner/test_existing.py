@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from imagebuild.contract.reasons import Reason
 from runner.pod import Pod
 
 INPUTS = "0123abcd"
-OURS = hashlib.sha256(f"{INPUTS}\0".encode()).hexdigest()
+OURS = hashlib.sha256(f"{INPUTS}\0\0{os.uname().machine}".encode()).hexdigest()
 MANIFEST = json.dumps({"layers": ["a"], "annotations": {INPUTS_ANNOTATION: OURS}})
 DIGEST = f"sha256:{hashlib.sha256(MANIFEST.encode()).hexdigest()}"
 """What the registry's fixture has under made-from-OURS with a tag that begins with a."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
@@ -103,6 +105,7 @@ def test_a_tunnel_carries_bytes_both_ways_also_after_one_side_has_ended(forwarde
         pytest.param("GET ftp://a/b HTTP/1.1", b"400 ", id="another scheme"),
         pytest.param("SSH-2.0-x", b"400 ", id="no HTTP at all"),
         pytest.param("CONNECT nowhere HTTP/1.1", b"400 ", id="no port"),
+        pytest.param("CONNECT 127.0.0.1:99999 HTTP/1.1", b"400 ", id="a port that there is not"),
         pytest.param("CONNECT 127.0.0.1:1 HTTP/1.1", b"502 127.0.0.1:1 cannot be reached", id="nobody listens"),
     ],
 )
@@ -110,3 +113,47 @@ def test_what_cannot_be_done_is_answered(forwarder: tuple[str, int], asked: str,
     with socket.create_connection(forwarder, timeout=30) as client, client.makefile("rb") as answers:
         client.sendall(f"{asked}\r\n\r\n".encode())
         assert answers.readline().startswith(b"HTTP/1.1 " + answer)
+
+
+def test_it_outlives_a_moment_without_free_files(forwarder: tuple[str, int], echo: str) -> None:
+    """Steps of the build have as many connections as they like."""
+    clients = [socket.socket() for _ in range(20)]
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        for client in clients:
+            client.connect(forwarder)
+            time.sleep(0.01)  # for the other thread to meet it
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    for client in clients:
+        client.close()
+    asked = http.client.HTTPConnection(*forwarder, timeout=30)
+    asked.request("PUT", f"http://{echo}/", b"ok")
+    assert asked.getresponse().read() == b"ok"
+
+
+def test_a_host_that_the_proxy_lets_through_again_is_refused_no_more() -> None:
+    answers = iter([b"403 Forbidden", b"200 OK"])
+    seen = []
+
+    def answer(server: socket.socket) -> None:
+        for status in answers:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1 << 16)
+                peer.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        with Forwarder(Route(http=None, https=f"127.0.0.1:{server.getsockname()[1]}"), 0) as running:
+            place = ("127.0.0.1", int(running.url.rpartition(":")[2]))
+            for _ in range(2):
+                with socket.create_connection(place, timeout=30) as client, client.makefile("rb") as said:
+                    client.sendall(b"CONNECT r.example.com:443 HTTP/1.1\r\n\r\n")
+                    client.shutdown(socket.SHUT_WR)
+                    said.read()
+                seen.append(sorted(running.refused))
+        thread.join()
+    assert seen == [["r.example.com"], []]

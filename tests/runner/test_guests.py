@@ -44,6 +44,29 @@ def test_a_frontend_that_ends_is_named_and_not_tried_again(pod: Pod) -> None:
     assert code == 1
 
 
+@pytest.mark.parametrize(
+    ("frontends", "text", "args", "asked"),
+    [
+        pytest.param((), "# syntax=r.io/labs:1\nCOPY", (), "r.io/labs:1", id="a line"),
+        pytest.param((), "#!/x\n# check=skip=all\n# Syntax = r.io/labs:1\n", (), "r.io/labs:1", id="below others"),
+        pytest.param((), "COPY", ("--opt", "build-arg:BUILDKIT_SYNTAX=r.io/a:1"), "r.io/a:1", id="an argument"),
+        pytest.param((), "FROM a\n# syntax=r.io/labs:1\n", (), "", id="a comment further down"),
+        pytest.param(None, "# syntax=r.io/labs:1\nCOPY", (), "", id="a line that was followed"),
+    ],
+)
+def test_a_dockerfile_that_only_another_frontend_reads_is_told_why_it_has_not(
+    pod: Pod, frontends: tuple[str, ...] | None, text: str, args: tuple[str, ...], asked: str
+) -> None:
+    said = "dockerfile parse error on line 2: unknown flag: --parents"
+    pod.behave(calls=[{"output": f"error: failed to solve: {said}", "code": 1}])
+    found, log, _ = pod.run(replace(INLINE, dockerfile=Dockerfile(inline=text), args=args, frontends=frontends))
+    why = f"; it asks for {asked}, but the administrator has BuildKit's own frontend read all (frontends.allowed: [])"
+    assert (found.essentials.reason, found.essentials.message) == (
+        Reason.DOCKERFILE_INVALID,
+        said + (why if asked else ""),
+    ), log
+
+
 def test_the_platform_of_an_image_with_documents_is_that_of_its_index(pod: Pod) -> None:
     metadata = {**METADATA, "containerimage.descriptor": {"mediaType": "application/vnd.oci.image.index.v1+json"}}
     pod.behave(calls=[{**SUCCESS, "metadata": metadata}])

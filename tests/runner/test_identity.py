@@ -6,12 +6,13 @@ import json
 import os
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagebuild.contract.plan import Dockerfile, Output, Plan, RegistrySecret
+from imagebuild.contract.plan import LIMIT, Dockerfile, Output, Plan, Proxy, RegistrySecret, dump
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.credentials import login
 from imagebuild.runner.identity import Identity, dockerfile, hosts
@@ -135,9 +136,16 @@ def test_a_helper_sees_of_the_pods_environment_only_what_names_the_identity(tmp_
     assert set(found.environment) == {*AWS, "AWS_ENDPOINT_URL_STS"}
 
 
-def test_a_secret_for_the_host_wins(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({"username": "AWS", "password": "own"}, id="a password"),
+        pytest.param({"identitytoken": "own"}, id="a token alone, as some clouds' tools write it"),
+    ],
+)
+def test_a_secret_for_the_host_wins(tmp_path: Path, own: dict[str, str]) -> None:
     seen = helper(tmp_path, "ecr-login", REFUSES)
-    found = identity(tmp_path, plan(), AWS, logins={ECR: {"username": "AWS", "password": "own"}})
+    found = identity(tmp_path, plan(), AWS, logins={ECR: own})
     found.look(f"{ECR}/a")
     assert (asked(seen), found.helpers, found.logins, found.environment) == ([], {}, {}, {})
 
@@ -185,6 +193,13 @@ def test_what_is_only_read_may_be_open_to_all(tmp_path: Path, capsys: pytest.Cap
     assert "denied by the cloud" in capsys.readouterr().out
 
 
+def test_a_cache_that_cannot_be_written_fails_no_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    helper(tmp_path, "ecr-login", REFUSES)
+    given = plan("r.io", cache_exports=(f"{ECR}/cache:main",))
+    identity(tmp_path, given, AWS).look(f"{ECR}/cache:main")
+    assert "denied by the cloud" in capsys.readouterr().out
+
+
 def test_nobody_is_asked_where_nobody_named_a_service_account_and_no_identity_shows(tmp_path: Path) -> None:
     seen = [helper(tmp_path, name, REFUSES) for name in ("gcr", "ecr-login", "acr-env")]
     identity(tmp_path, plan(account=""), {}).look(f"{ECR}/a {GAR}/a {ACR}/a")
@@ -221,6 +236,14 @@ def test_buildctl_gets_the_helpers_for_all_that_plan_and_dockerfile_name(pod: Po
     (started,) = pod.seen("buildctl")
     assert {name: started["env"].get(name) for name in AWS} == AWS
     assert SECRET not in log
+
+
+def test_a_plan_as_large_as_it_may_be_has_room_for_what_the_runner_adds(pod: Pod) -> None:
+    proxy = Proxy(http="127.0.0.1:9", https=None)
+    given = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), proxy=proxy)
+    room = LIMIT - len(dump(replace(given, args=("--opt", "build-arg:A="))))
+    found, log, _ = pod.run(replace(given, args=("--opt", f"build-arg:A={'x' * room}")))
+    assert found.essentials.reason is Reason.BUILT, log
 
 
 def test_a_build_that_may_not_push_ends_before_buildkit_is_asked(pod: Pod) -> None:

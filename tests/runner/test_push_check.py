@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -210,6 +211,6 @@ def test_a_build_that_pushes_nothing_asks_for_nothing(pod: Pod, watched: tuple[s
 
 def test_an_image_that_is_there_already_needs_no_right_to_push(pod: Pod, watched: tuple[str, list[str]]) -> None:
     server, _ = watched
-    made_from = hashlib.sha256(b"inputs\0").hexdigest()
+    made_from = hashlib.sha256(f"inputs\0\0{os.uname().machine}".encode()).hexdigest()
     found, log, _ = pod.run(plan(server, f"denied/{made_from}:1", if_exists=IfExists.REUSE, inputs="inputs"))
     assert found.essentials.reason is Reason.ALREADY_BUILT, log

@@ -161,6 +161,13 @@ def test_a_build_that_nobody_has_seen_yet_can_be_told() -> None:
     assert "  Created: the operator has not seen it yet" in describe(new, NOW, None)
 
 
+def test_the_job_that_asked_for_it_is_found() -> None:
+    page = "https://gitlab.example.com/team/shop/-/jobs/50"
+    metadata = {"name": "shop", "namespace": "team-a", "annotations": {"imagebuild.dev/job": page}}
+    lines = describe(View({"metadata": metadata, "spec": {}}), NOW, None)
+    assert lines[lines.index("Job:") + 1] == f"  {page}"
+
+
 def test_a_summary_is_a_line() -> None:
     assert ending.summary(BUILT) == "shop: Built in 21s, 9/11 steps from the cache"
     assert ending.images(BUILT) == ["r.io/shop:1@sha256:ab", "r.io/shop:2@sha256:ab"]

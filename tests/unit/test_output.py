@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -35,6 +36,15 @@ def test_the_runner_is_told_what_to_do_with_images_that_exist(written: plan.IfEx
     spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "ifExists": written.value}})
     assert output(spec, RUN).plan["output"].if_exists is written
     assert [output(spec, RUN, retried=again).plan["output"].retried for again in (False, True)] == [False, True]
+
+
+def test_a_rebuild_that_was_asked_for_is_no_image_from_before() -> None:
+    spec = ImageBuildSpec.model_validate({"output": {"images": ["r.io/a:1"], "ifExists": "Reuse"}})
+    asked = [None, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]
+    runs = [Run(number=2, inputs_hash="0123", rebuild_at=at) for at in asked]
+    assert len({output(spec, run).plan["output"].inputs for run in runs}) == len(runs)
+    again = [output(spec, run.model_copy(update={"number": 1})) for run in runs]
+    assert again == [output(spec, run) for run in runs], "a cluster that is restored with the annotation builds nothing"
 
 
 def test_labels_and_annotations_keep_every_byte() -> None:

@@ -29,6 +29,7 @@ FULL: dict[str, Any] = {
         pytest.param({"http": "proxy:3128"}, id="no scheme"),
         pytest.param({"https": "https://proxy:3128"}, id="TLS to the proxy"),
         pytest.param({"http": "http://proxy"}, id="no port"),
+        pytest.param({"http": "http://proxy:99999"}, id="a port that there is not"),
         pytest.param({"http": "http://proxy:3128/path"}, id="a path"),
         pytest.param({"noProxy": ["a,b"]}, id="two rules in one"),
         pytest.param({"noProxy": ["http://a"]}, id="a URL as a rule"),

@@ -78,7 +78,7 @@ def test_a_cache_is_packed_as_the_image_is() -> None:
 
 def test_an_image_says_what_it_was_made_from_where_the_next_build_looks_for_it() -> None:
     output = Output(images=("r.io/a:1",), if_exists=IfExists.REUSE, inputs="x")
-    word = made_from(Plan(output=output), COMMIT)
+    word = made_from(Plan(output=output), COMMIT, "x86_64")
     assert buildctl(Plan(output=output), INPUTS, ("r.io/a:1",), CacheRefs(), word)[-1] == (
         f"type=image,name=r.io/a:1,push=true,oci-mediatypes=true,annotation.imagebuild.dev/inputs={word}"
     )
@@ -96,9 +96,21 @@ def test_an_image_says_what_it_was_made_from_where_the_next_build_looks_for_it()
     ],
 )
 def test_what_an_image_was_made_from_is_another_word(output: Output, commit: str) -> None:
-    assert made_from(Plan(output=output), commit) != made_from(
-        Plan(output=Output(if_exists=IfExists.REUSE, inputs="x")), COMMIT
+    assert made_from(Plan(output=output), commit, "x86_64") != made_from(
+        Plan(output=Output(if_exists=IfExists.REUSE, inputs="x")), COMMIT, "x86_64"
     )
+
+
+@pytest.mark.parametrize(
+    ("platform", "same"),
+    [
+        pytest.param(None, False, id="none asked for: it is the machine's"),
+        pytest.param("linux/arm64", True, id="one asked for: any machine builds it"),
+    ],
+)
+def test_an_image_of_another_architecture_is_not_made_from_the_same(platform: str | None, same: bool) -> None:
+    plan = Plan(output=Output(if_exists=IfExists.REUSE, inputs="x"), platform=platform)
+    assert (made_from(plan, COMMIT, "x86_64") == made_from(plan, COMMIT, "aarch64")) is same
 
 
 def test_caches_from_elsewhere_are_imported_after_those_of_registries() -> None:

@@ -74,7 +74,7 @@ def diagnosis(name: str, directory: Path) -> Diagnosis:
     error, line = last_error(said), line_number(said)
     found = diagnose(failed, error, line, imported=imported, out_of_memory=False, runc=runc)
     scanner = (f"attest:sbom=generator={case['scanner']}",) if "scanner" in case else ()
-    return blame(found, failed, error, Plan(args=scanner))
+    return blame(found, failed, error, Plan(args=scanner), Path("none"))
 
 
 def test_every_recorded_failure_has_a_row() -> None:
@@ -133,8 +133,8 @@ def test_the_message_names_the_thing(tmp_path: Path, name: str, word: str) -> No
 
 def test_a_step_that_failed_is_to_blame_also_where_the_frontend_ends_with_it(tmp_path: Path) -> None:
     step, ended = diagnosis("failing", tmp_path), "exit code: 1"
-    assert blame(step, Vertex("[2/3] RUN a", error="x"), ended, Plan()) is step
-    assert blame(step, None, ended, Plan()).reason is Reason.FRONTEND_FAILED
+    assert blame(step, Vertex("[2/3] RUN a", error="x"), ended, Plan(), tmp_path) is step
+    assert blame(step, None, ended, Plan(), tmp_path).reason is Reason.FRONTEND_FAILED
 
 
 def test_the_output_of_a_failed_step_is_kept(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ so that a tool which puts it back, or never removes it, cancels nothing twice.""
 ANNOTATION_DONE_AT = f"{GROUP}/done-at"
 """On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it marks the inputs as they are now
 as done, without building them: for clusters that were restored."""
+ANNOTATION_JOB = f"{GROUP}/job"
+"""On ImageBuilds, set by the command line: where people see the CI job that has asked for it."""
 ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"
 """On build pods: over all that the pod was made from, so that a correction of the spec can replace one that waits."""
 ANNOTATION_GENERATION = f"{GROUP}/generation"

@@ -11,11 +11,13 @@ from pydantic import AfterValidator, ConfigDict, Field
 from imagebuild.api.model import Model, SecretReference
 
 _ADDRESS = re.compile(r"http://((?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5})/?")
+_LAST_PORT = 65535
 _HOST = re.compile(r"\*|(\*\.|\.)?[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?")
 
 
 def _address(url: str) -> str:
-    if not _ADDRESS.fullmatch(url):
+    found = _ADDRESS.fullmatch(url)
+    if found is None or not 0 < int(found[1].rpartition(":")[2]) <= _LAST_PORT:
         raise ValueError("must be http://HOST:PORT, without a user name: that and the password are in secretRef")
     return url
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Attached"]
 
 _SECOND_THOUGHTS_SECONDS = 3.0
+_FORBIDDEN = 403
 
 
 class Attached:
@@ -42,6 +43,7 @@ class Attached:
         self._cluster, self._name, self._screen, self._cancels = cluster, name, screen, cancel_on_interrupt
         self._said = ""
         self._run = 0
+        self._owner = ""
         told = Told(state=self._state, line=line, pod=self._pod, trouble=self._trouble)
         self._follower = Follower(cluster, name, told, after_run=after_run)
 
@@ -100,11 +102,18 @@ class Attached:
         return f"Come back: imagebuild logs -f {self._name}{where}. Stop it: imagebuild cancel {self._name}{where}."
 
     def _cancel(self) -> None:
-        self._cluster.patch(self._name, changing.cancel(self._run or 1))
+        try:
+            self._cluster.patch(self._name, changing.cancel(self._run or 1))
+        except ApiError as error:
+            if error.status != _FORBIDDEN or not self._owner:
+                raise
+            # CI jobs have the right to create builds, and mostly no other
+            raise Problem(f"{self._name} ends with the pod {self._owner}, its owner.", code=Exit.INTERRUPTED) from error
         self._screen.say(f"Cancelling run {self._run or 1} of {self._name} …", "bold")
 
     def _state(self, build: View) -> None:
         self._run = build.run
+        self._owner = next((each["name"] for each in build.metadata.get("ownerReferences") or ()), "")
         place = None
         if build.reason == Reason.QUEUED:
             with suppress(ApiError):  # then without

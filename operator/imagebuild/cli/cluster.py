@@ -40,16 +40,19 @@ _MERGE_PATCH = "application/merge-patch+json"
 
 
 class Cluster:
-    def __init__(self, configuration: client.Configuration, namespace: str) -> None:
+    def __init__(self, configuration: client.Configuration, namespace: str, *, in_pod: bool = False) -> None:
         self._api = client.ApiClient(configuration)
         self.namespace = namespace
+        self.in_pod = in_pod
+        """This process runs in a pod of the cluster, and is its service account."""
 
     @classmethod
     def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
         """As kubectl does: the kubeconfig if there is one, else the pod's service account."""
         configuration = client.Configuration()
+        named = bool(kubeconfig or context or _has_kubeconfig())
         try:
-            if kubeconfig or context or _has_kubeconfig():
+            if named:
                 found = _from_kubeconfig(configuration, kubeconfig, context)
             else:
                 config.load_incluster_config(client_configuration=configuration)
@@ -57,7 +60,7 @@ class Cluster:
         except (config.ConfigException, OSError) as error:
             in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
             raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
-        return cls(configuration, namespace or found)
+        return cls(configuration, namespace or found, in_pod=not named)
 
     def builds(self, namespace: str | None) -> list[Document]:
         """Of one namespace, or of all."""
@@ -82,12 +85,13 @@ class Cluster:
         pauses: Sequence[float] = _PAUSES,
         sleep: Callable[[float], Any] = time.sleep,
     ) -> Document:
-        """With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has not are refused. What has no
-        answer is sent again: the name is known, so that makes no second build.
+        """An ImageBuild or a Secret. With `dry_run`, the server checks it and keeps nothing. Fields that the CRD has
+        not are refused. What has no answer is sent again: the name is known, so that makes no second build.
         """
-        name = document["metadata"]["name"]
+        name, is_build = document["metadata"]["name"], document.get("kind") != "Secret"
         query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        request = Request(verb="create", resource=names.PLURAL, namespace=self.namespace, name=name)
+        resource = names.PLURAL if is_build else "secrets"
+        request = Request(verb="create", resource=resource, namespace=self.namespace, name=name)
         try:
             return self._json(request, query=query, body=document)
         except ApiError as error:
@@ -97,7 +101,7 @@ class Cluster:
         try:
             return self.create(document, dry_run=dry_run, pauses=pauses[1:], sleep=sleep)
         except ApiError as error:
-            if error.status != _CONFLICT or not _same(made := self.build(name), document):
+            if error.status != _CONFLICT or not is_build or not _same(made := self.build(name), document):
                 raise
             return made
 

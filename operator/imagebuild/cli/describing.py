@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from imagebuild.api.names import ANNOTATION_JOB
 from imagebuild.cli import ending, reproduce, show, waiting
 from imagebuild.cli.view import View
 
@@ -34,6 +35,7 @@ def _sections(build: View, now: datetime, place: tuple[int, int] | None) -> Iter
     yield "Warnings", [str(each) for each in build.status.get("warnings") or ()]
     yield "Images", ending.images(build)
     yield "Source", _source(build)
+    yield "Job", [job] if (job := (build.metadata.get("annotations") or {}).get(ANNOTATION_JOB)) else []
     yield "Run", _run(build, now)
     yield "Time", _time(build)
     yield "Cache", _cache(build)

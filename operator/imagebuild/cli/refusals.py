@@ -92,6 +92,7 @@ def _forbidden(request: Request, message: str) -> ApiError:
     if "exceeded quota" in message:
         return ApiError(403, f"A quota is full {request.where}: {message.rpartition('exceeded quota: ')[2]}")
     role = _ROLES.get(request.verb, "imagebuild-edit") if request.resource == PLURAL else "imagebuild-build"
+    role = "imagebuild-job-token" if request.resource == "secrets" else role
     where = f"--namespace={request.namespace}" if request.namespace else "--all-namespaces"
     binding = "kubectl create rolebinding" if request.namespace else "kubectl create clusterrolebinding"
     scope = f" {where}" if request.namespace else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "BUILD_SECRETS_DIR",
     "CACHE_DIR",
+    "CACHE_VOLUME",
     "CACHE_VOLUME_DIR",
     "CLIENT_CERTIFICATES_DIR",
     "CONTAINER",
@@ -55,6 +56,8 @@ that declare ARG HTTP_PROXY would not be found in the cache otherwise."""
 
 CACHE_DIR = "/run/imagebuild/cache"
 """One directory per claim that holds a cache, named by its place in the list; writable."""
+CACHE_VOLUME = "cache-volume"
+"""The name of the pod's volume."""
 CACHE_VOLUME_DIR = "/run/imagebuild/volume"
 """Where the claim is mounted on which BuildKit keeps its state from build to build."""
 S3_CREDENTIALS_DIR = "/run/imagebuild/s3"

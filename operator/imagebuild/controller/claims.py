@@ -79,7 +79,7 @@ class ClaimKeeper:
         try:
             claims = [each async for page in self._cluster.claims() for each in page["items"]]
             used = {claim(build) for build in self._store.builds() if not build.finished}
-            used |= {claim(build) for key in self._store.live if (build := self._store.build(key)) is not None}
+            used |= {found for found, _ in self._store.claims()}
             gone = unused_claims(claims, used, self._config().cache_volumes.unused, datetime.now(UTC))
             for each in gone:
                 await self._delete(each)

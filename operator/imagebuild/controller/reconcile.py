@@ -26,7 +26,7 @@ _MOST_STEPS = 8
 """More decisions than any way through decide.py has."""
 _STOP_GRACE_SECONDS = 30
 """What a pod that was asked to stop is given until the kubelet ends it."""
-_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+_NOT_FOUND, _CONFLICT, _INVALID, _BROKEN = 404, 409, 422, 500
 _PATIENCE = 5
 """Failures in a row, each after a longer pause than the one before."""
 _NOT_READY = ("error looking up service account", "status unknown for quota")
@@ -156,7 +156,14 @@ class Reconciler:
 
     async def _create(self, build: ImageBuild, decision: steps.Create, context: steps.Context) -> bool:
         key = (build.namespace, build.name)
-        if decision.claim is not None and (met := await self._claims.ensure(decision.claim, context.now)) is not None:
+        try:
+            met = await self._claims.ensure(decision.claim, context.now) if decision.claim is not None else None
+        except ApiError as error:
+            if error.code != _BROKEN:
+                raise
+            self._slots.release(key)
+            return await self._refused(build, decision, error, context)
+        if met is not None:
             self._slots.release(key)
             waits = met.reason.row.fault is Fault.WAITING
             wake_at = context.now + timedelta(seconds=self._pace.quota) if waits else None

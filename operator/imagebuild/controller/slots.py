@@ -98,8 +98,9 @@ class Slots:
         """Cache volumes in use. Every pod that has not ended counts, whether or not it takes a slot."""
         if all(candidate.claim is None for candidate in self._waiting.values()):
             return {}
-        used = ((key, self._store.build(key)) for key in {*self._store.live, *self._reserved})
-        return {found: key for key, build in used if build is not None and (found := claim(build)) is not None}
+        soon = ((key, self._store.build(key)) for key in self._reserved)
+        asked = {found: key for key, build in soon if build is not None and (found := claim(build)) is not None}
+        return {**asked, **dict(self._store.claims())}
 
     def _members(self, group: Group) -> list[Member]:
         found = []

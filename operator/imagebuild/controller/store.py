@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild, parse
-from imagebuild.core.admit import Group, Key
+from imagebuild.core.admit import Claim, Group, Key
 from imagebuild.core.groups import group
 from imagebuild.core.observe import Observation, observe
 
@@ -65,6 +65,13 @@ class Store:
     def alive(self, key: Key) -> bool:
         """There is a pod that has not ended."""
         return key in self._live
+
+    def claims(self) -> Iterator[tuple[Claim, Key]]:
+        """Cache volumes of pods that have not ended, and of which ImageBuild these are."""
+        for key in self._live:
+            for seen in self.pods(key):
+                if seen.live and seen.cache_claim is not None:
+                    yield (key[0], seen.cache_claim), key
 
     def running(self, patience_since: datetime) -> Iterator[Key]:
         """Keys with a pod that takes a slot: one that has not ended, and has not tried to start since this moment."""

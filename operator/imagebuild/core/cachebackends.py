@@ -6,8 +6,6 @@ keep BuildKit waiting for ever.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 
 from imagebuild.api.cache import Cache
@@ -21,6 +19,7 @@ from imagebuild.api.cachebackends import (
     S3Cache,
 )
 from imagebuild.contract import layout, plan
+from imagebuild.contract.record import record
 from imagebuild.core.part import Part, PlanFields, volume
 
 
@@ -124,8 +123,4 @@ def _credentials(cache: Cache) -> Part:
 
 
 def _words(fields: Mapping[str, str]) -> str:
-    """One line of CSV, as buildctl reads it."""
-    line = io.StringIO()
-    # ends of lines in a field are quoted only where the line itself ends with them
-    csv.writer(line, lineterminator="\r\n").writerow(f"{key}={value}" for key, value in fields.items())
-    return line.getvalue().removesuffix("\r\n")
+    return record(f"{key}={value}" for key, value in fields.items())

@@ -59,8 +59,8 @@ def volume_of(build: ImageBuild, spec: ImageBuildSpec) -> Part:
     mount = plan.Mount(name=name, path=layout.CACHE_VOLUME_DIR)
     return Part(
         plan=PlanFields(cache_volume=mount),
-        volumes=({"name": "cache-volume", "persistentVolumeClaim": {"claimName": name}},),
-        mounts=({"name": "cache-volume", "mountPath": mount.path},),
+        volumes=({"name": layout.CACHE_VOLUME, "persistentVolumeClaim": {"claimName": name}},),
+        mounts=({"name": layout.CACHE_VOLUME, "mountPath": mount.path},),
     )
 
 

@@ -60,6 +60,8 @@ class Observation:
     """Of the ImageBuild that the pod was made from."""
     pod_hash: str = ""
     """Of what it was made from."""
+    cache_claim: str | None = None
+    """That of its cache volume: the spec may name another one by now."""
 
     @property
     def live(self) -> bool:
@@ -128,6 +130,7 @@ def observe(document: Document) -> Observation:
         pod_hash=annotations.get(names.ANNOTATION_POD_HASH, ""),
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
+        cache_claim=_cache_claim(document.get("spec") or {}),
         deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
         **_progress(status, container, stop),
@@ -137,6 +140,11 @@ def observe(document: Document) -> Observation:
 def _count(label: str) -> int:
     """Whoever may label pods may write anything there; no build has a run or attempt 0."""
     return int(label) if label.isascii() and label.isdecimal() and len(label) <= _DIGITS else 0
+
+
+def _cache_claim(spec: Document) -> str | None:
+    volumes = (each for each in spec.get("volumes") or () if each["name"] == layout.CACHE_VOLUME)
+    return next(((each.get("persistentVolumeClaim") or {}).get("claimName") for each in volumes), None)
 
 
 def _container(status: Document) -> Document:

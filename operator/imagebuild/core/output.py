@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from imagebuild.api.output import COMMIT, Output
 from imagebuild.api.spec import ImageBuildSpec
-from imagebuild.api.status import Run
+from imagebuild.api.status import Run, timestamp
 from imagebuild.contract import plan
 from imagebuild.core.attestations import attested
 from imagebuild.core.part import Part, PlanFields
@@ -30,10 +30,15 @@ def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
         attributes=numbered(_attributes(spec.output)),
         labels=labels,
         if_exists=if_exists,
-        inputs=run.inputs_hash,
+        inputs=_inputs(run),
         retried=retried,
     )
     return Part(plan=PlanFields(output=wanted), args=args)
+
+
+def _inputs(run: Run) -> str:
+    """Who asks for a rebuild wants another image than the one from before, and gets it once for each time asked."""
+    return f"{run.inputs_hash} {timestamp(run.rebuild_at)}" if run.rebuild_at else run.inputs_hash
 
 
 def _labels(wanted: Output) -> Iterator[str]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.diagnose import Diagnosis
+from imagebuild.runner.frontend import ignored
 from imagebuild.runner.trace import Vertex
 
 __all__ = ["blame"]
@@ -30,14 +32,17 @@ _FRONTEND_ENDED = re.compile(
 )
 
 
-def blame(found: Diagnosis, vertex: Vertex | None, error: str, plan: Plan) -> Diagnosis:
-    """`found`: what it would be of a step. `error`: what buildctl said at its end."""
+def blame(found: Diagnosis, vertex: Vertex | None, error: str, plan: Plan, dockerfile: Path) -> Diagnosis:
+    """`found`: what it would be of a step. `error`: what buildctl said at its end. `dockerfile`: the file."""
     scanner = next((word.removeprefix(_GENERATOR) for word in plan.args if word.startswith(_GENERATOR)), "")
     if scanner and (told := _of_scanner(found, vertex, error, scanner)):
         return replace(found, reason=Reason.SBOM_SCANNER_FAILED, message=told)
     if vertex is None and (ended := _FRONTEND_ENDED.match(error)):
         image = plan.dockerfile.frontend or "the image of the syntax= line or of BUILDKIT_SYNTAX"
         return replace(found, reason=Reason.FRONTEND_FAILED, message=f"{image}: {ended[1]}")
+    if found.reason is Reason.DOCKERFILE_INVALID and (image := ignored(plan, dockerfile)):
+        why = f"it asks for {image}, but the administrator has BuildKit's own frontend read all (frontends.allowed: [])"
+        return replace(found, message=f"{found.message}; {why}")
     return found
 
 

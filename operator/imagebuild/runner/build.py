@@ -62,6 +62,7 @@ class Build:
     blobs: Path
     """Of the daemon's content store."""
     made_from: str = ""
+    sent: Callable[[], int] = sent
 
     def run(self, check: Callable[[], None]) -> BuildResult:
         """`check` raises Problem when the build must not go on; images that are pushed by then count all the same."""
@@ -94,7 +95,7 @@ class Build:
             out_of_memory=out_of_memory,
             runc=_runc_errors(self.runc_log),
         )
-        found = blame(found, trace.failed, error, self.plan)
+        found = blame(found, trace.failed, error, self.plan, self.inputs.dockerfile / self.inputs.filename)
         stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)
@@ -119,7 +120,7 @@ class Build:
                     process.say("all but the cache export is done; it takes too long and is given up")
                     process.end(running)
                     return _End(hung=True)
-            elif silence.too_long(trace.size, output.lines, _unsaid(trace)):
+            elif silence.too_long(trace.size, output.lines, self._unsaid(trace)):
                 end = self._silent(trace)
                 process.end(running)
                 return end
@@ -130,6 +131,12 @@ class Build:
                 return _End(problem=problem)
             time.sleep(_LOOK_EVERY_SECONDS)
         return _End()
+
+    def _unsaid(self, trace: Trace) -> int:
+        """A number that changes with what BuildKit does without saying so."""
+        if trace.computes:
+            return time.monotonic_ns()
+        return self.sent() if trace.exports else 0
 
     def _silent(self, trace: Trace) -> _End:
         """Said before buildctl is ended, which ends all that is under way."""
@@ -157,13 +164,6 @@ def _sum_up(trace: Trace) -> None:
     """What `imagebuild timeline` reads."""
     trace.read()
     process.say(timeline.WORD + timeline.dump(trace.times.timeline(time.time())))
-
-
-def _unsaid(trace: Trace) -> int:
-    """A number that changes with what BuildKit does without saying so."""
-    if trace.computes:
-        return time.monotonic_ns()
-    return sent() if trace.exports else 0
 
 
 def _stopped(check: Callable[[], None]) -> Problem | None:
@@ -202,12 +202,13 @@ class _Output:
 
     def _pass_on(self) -> None:
         assert self._running.stdout is not None
-        for line in self._running.stdout:
-            # no step's output is taken for a line of ours
-            sys.stdout.buffer.write(b" " + line if line.startswith(_OURS) else line)
-            sys.stdout.buffer.flush()
-            self._last.append(line.decode(errors="replace").rstrip("\n"))
-            self.lines += 1
+        with self._running.stdout as said:
+            for line in said:
+                # no step's output is taken for a line of ours
+                sys.stdout.buffer.write(b" " + line if line.startswith(_OURS) else line)
+                sys.stdout.buffer.flush()
+                self._last.append(line.decode(errors="replace").rstrip("\n"))
+                self.lines += 1
 
 
 def _runc_errors(log: Path) -> tuple[str, ...]:

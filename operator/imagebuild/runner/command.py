@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
+from imagebuild.contract.record import record
 from imagebuild.runner import frontend
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.reference import repository
 
 __all__ = ["Inputs", "buildctl", "made_from", "pushed"]
 
-_SPECIAL = re.compile(r'[,"\s]')
 _REGISTRY_CACHE = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
 """ignore-error: a cache that cannot be written is no reason to fail a pushed image."""
 
@@ -40,12 +39,13 @@ def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
 
 
-def made_from(plan: Plan, fetched: str) -> str:
+def made_from(plan: Plan, fetched: str, machine: str) -> str:
     """What an image is made from, as one word for its annotation; empty where nobody looks for it. `fetched`: the
-    commits, or digests of what was fetched."""
+    commits, or digests of what was fetched. `machine`: its architecture, which is the image's where none is asked
+    for."""
     if plan.output.if_exists is IfExists.OVERWRITE or not plan.output.inputs:
         return ""
-    return hashlib.sha256(f"{plan.output.inputs}\0{fetched}".encode()).hexdigest()
+    return hashlib.sha256(f"{plan.output.inputs}\0{fetched}\0{plan.platform or machine}".encode()).hexdigest()
 
 
 def buildctl(plan: Plan, inputs: Inputs, refs: tuple[str, ...], cache: CacheRefs, made_from: str = "") -> list[str]:
@@ -88,13 +88,7 @@ def _cache(plan: Plan, ref: str) -> str:
 
 
 def _output(plan: Plan, refs: tuple[str, ...], made_from: str) -> str:
-    """One record of CSV, which needs no shell: the quotes are part of the argument."""
     fields = ["type=image", f"name={','.join(refs)}", "push=true", "oci-mediatypes=true", *plan.output.attributes]
     if made_from:
         fields.append(f"annotation.{INPUTS_ANNOTATION}={made_from}")
-    return ",".join(_quoted(field) for field in fields)
-
-
-def _quoted(field: str) -> str:
-    """A field with anything else than ordinary characters is quoted whole, and quotes in it are doubled."""
-    return '"' + field.replace('"', '""') + '"' if _SPECIAL.search(field) else field
+    return record(fields)

@@ -31,6 +31,9 @@ _BOUNDS = """\
 """
 """Of a state that is kept, in parts of its volume; what was not used for longest goes first. BuildKit's own rules would
 leave 512 MB to cache mounts."""
+_STEP_LOGS = {"BUILDKIT_STEP_LOG_MAX_SIZE": str(16 << 20), "BUILDKIT_STEP_LOG_MAX_SPEED": "-1"}
+"""In bytes, and bytes per second: none. BuildKit's own 2 MiB and 200 KiB/s cut the end of what a verbose test prints,
+where the failure is. A bound there must be: what steps print is on the node's disk, too."""
 _LOOK_EVERY_SECONDS = 0.02
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
 """How a gRPC client opens a connection: the preface of HTTP/2 and an empty SETTINGS frame. A server answers at once."""
@@ -127,7 +130,7 @@ class Daemon:
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         with self._log.open("wb") as log:
-            self._process = process.start(self._argv(), self._env, output=log)
+            self._process = process.start(self._argv(), {**self._env, **_STEP_LOGS}, output=log)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -33,6 +33,8 @@ _TUNNEL_SECONDS = 60.0
 _HEAD_BYTES = 64 * 1024
 _BLOCK = 256 * 1024
 _REMEMBERED = 100
+_PAUSE_SECONDS = 0.1
+_LAST_PORT = 65535
 _END = b"\r\n\r\n"
 _ASKED = re.compile(r"[A-Z]+ \S+ HTTP/1\.\d$")
 _STATUS = re.compile(r"HTTP/1\.\d \d{3}\b")
@@ -73,6 +75,7 @@ class Forwarder:
             self._server = socket.create_server(("127.0.0.1", port))
         except OSError:  # another one runs beside it, as in tests
             self._server = socket.create_server(("127.0.0.1", 0))
+        self._ended = threading.Event()
         self.trouble: Problem | None = None
         """What is wrong with the proxy itself, as it was seen last."""
         self.refused: dict[str, str] = {}
@@ -87,17 +90,22 @@ class Forwarder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        while not self._ended.is_set():
+            with contextlib.ExitStack() as given_up:
+                try:
+                    client, _ = self._server.accept()
+                    given_up.enter_context(client)
+                    threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                    given_up.pop_all()
+                except (OSError, RuntimeError):
+                    # no free file or thread, of which the steps have as many as they like: there is one in a moment
+                    self._ended.wait(_PAUSE_SECONDS)
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
@@ -200,7 +208,10 @@ class Forwarder:
             told += f"; user name and password are {self._route.login}"
             raise self._in_trouble(code, Reason.PROXY_REFUSED, told)
         self.trouble = None
-        if not tunnel or 200 <= code < 300:  # noqa: PLR2004
+        if not tunnel:
+            return
+        if 200 <= code < 300:  # noqa: PLR2004
+            self.refused.pop(host, None)
             return
         if 400 <= code < 500 and len(self.refused) < _REMEMBERED:  # noqa: PLR2004
             self.refused[host] = f"{told} to a request for {host}"
@@ -246,6 +257,8 @@ def _code(answer: list[str]) -> int:
 def _place(authority: str) -> tuple[str, int]:
     """Raises ValueError."""
     host, _, port = authority.rpartition(":")
+    if not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"no port: {port}")
     return host.strip("[]"), int(port)
 
 

@@ -6,12 +6,22 @@ also without a value, looks at neither the line nor BUILDKIT_SYNTAX. Nothing of 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from imagebuild.contract.plan import Plan
 
-__all__ = ["configuration", "options"]
+__all__ = ["configuration", "ignored", "options"]
+
+_ARGUMENT = "build-arg:BUILDKIT_SYNTAX="
+_HEAD = 4096
+_LINE = re.compile(
+    r"(?:#!.*\n)?(?:(?:#|//)[ \t]*\w+[ \t]*=.*\n)*?(?:#|//)[ \t]*syntax[ \t]*=[ \t]*(\S+)", re.IGNORECASE
+)
+"""Among the directives, which are the first lines."""
 
 
 def options(plan: Plan) -> list[str]:
@@ -28,3 +38,15 @@ def configuration(allowed: tuple[str, ...] | None) -> Iterator[str]:
         return
     yield '[frontend."gateway.v0"]'
     yield f"  allowedRepositories = {json.dumps(allowed)}" if allowed else "  enabled = false"
+
+
+def ignored(plan: Plan, file: Path) -> str:
+    """Of a Dockerfile that BuildKit's own could not read: the image that its line, or BUILDKIT_SYNTAX, asks for in
+    vain. Empty where there is none, or where another frontend was allowed to read it."""
+    if plan.frontends != ():
+        return ""
+    argument = next((word for word in plan.args if word.startswith(_ARGUMENT)), "").removeprefix(_ARGUMENT)
+    with contextlib.suppress(OSError), file.open(errors="replace") as text:
+        found = _LINE.match(text.read(_HEAD))
+        return argument or (found[1] if found else "")
+    return argument

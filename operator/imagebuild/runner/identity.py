@@ -17,9 +17,9 @@ from pathlib import Path
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import cloud, process
-from imagebuild.runner.command import pushed
-from imagebuild.runner.credentials import Logins, login
+from imagebuild.runner.credentials import Logins, by_token, login
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.reference import repository
 
 __all__ = ["Identity", "dockerfile", "hosts"]
 
@@ -100,7 +100,7 @@ class Identity:
     ) -> None:
         """`logins`: of Secrets. `env`: of any program."""
         self._account, self._pod, self._seconds = plan.service_account, pod, seconds
-        self._given, self._must = logins, {host for host, _ in pushed(plan)}
+        self._given, self._must = logins, {repository(image)[0] for image in plan.output.images}
         self._seen: set[str] = set()
         self._env = {**env, **cloud.identity(pod)}
         self.helpers: dict[str, str] = {}
@@ -109,10 +109,10 @@ class Identity:
         """The same hosts, as they were answered."""
 
     def look(self, text: str) -> None:
-        """Asks for each host that the text names. Raises Problem where one that is pushed to gets no credentials; what
-        is only read may be open to all."""
+        """Asks for each host that the text names. Raises Problem where one that takes an image gets no credentials:
+        what is only read may be open to all, and no build fails for a cache."""
         for host, each in hosts(text).items():
-            if host in self._seen or login(self._given, host):
+            if host in self._seen or login(self._given, host) or by_token(self._given, host):
                 continue
             self._seen.add(host)
             try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuild.contract.plan import BranchCache, IfExists, Plan, dump
+from imagebuild.contract.codec import encode
+from imagebuild.contract.plan import BranchCache, IfExists, Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import LookUp
 from imagebuild.runner import epoch
@@ -73,7 +76,7 @@ class Preparation(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            self.identity.look(dump(self._plan))
+            self.identity.look(json.dumps(encode(self._plan), ensure_ascii=False))
             self._logins = {**self._logins, **self.identity.logins}
             push = PushCheck(self._repositories(), self._registries)
             self._fetch()
@@ -93,7 +96,7 @@ class Preparation(threading.Thread):
         others = [fetch.context(wanted, number, self.source) for number, wanted in enumerate(plan.contexts)]
         self.contexts = tuple((plan.contexts[number].name, found.directory) for number, found in enumerate(others))
         fetched = [found.commit or found.content for found in (self.source, *others)]
-        self.made_from = made_from(plan, "\0".join(fetched))
+        self.made_from = made_from(plan, "\0".join(fetched), os.uname().machine)
 
     def _check(self) -> None:
         if self._given_up.is_set():

@@ -62,6 +62,8 @@ class Registries:
     seconds: float = _SECONDS
     proxies: Mapping[str, str] = field(default_factory=dict)
     """By scheme."""
+    _away: set[str] = field(default_factory=set)
+    """Mirrors that gave no answer: to wait for that again at each layer would take as long as the build may."""
 
     def ask(self, repository: str, tag: str, *, whole: bool = False) -> Callable[[], Answer]:
         """Asks at once; calling what is returned waits for the answer. It never raises, and takes no longer than the
@@ -86,8 +88,16 @@ class Registries:
         host, name = split(repository)
         for mirror in self._setting(host).mirrors:
             at, _, path = mirror.partition("/")
-            with contextlib.suppress(OSError, http.client.HTTPException, *_NO_MANIFEST):
+            if at in self._away:
+                continue
+            try:
                 return self._get(at, f"{path}/{name}" if path else name, f"{what}?ns={host}", "GET", read)
+            except urllib.error.HTTPError:
+                continue
+            except OSError:
+                self._away.add(at)
+            except (http.client.HTTPException, *_NO_MANIFEST):
+                continue
         return self._get(host, name, what, "GET", read)
 
     def has_login(self, host: str) -> bool | None:

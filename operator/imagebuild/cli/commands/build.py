@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -9,6 +10,9 @@ import click
 
 from imagebuild.cli import show
 from imagebuild.cli.attach import Attached
+from imagebuild.cli.ci import outputs
+from imagebuild.cli.ci.job import Job
+from imagebuild.cli.ci.options import job_flags
 from imagebuild.cli.directory import pushed
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.finish import finish
@@ -20,6 +24,7 @@ from imagebuild.cli.terminal import Screen
 
 @click.command("build")
 @build_flags
+@job_flags
 @click.option("--detach", is_flag=True, help="Do not wait for it: print its name.")
 @click.option("-q", "--quiet", is_flag=True, help="No log and no states: only the result.")
 @click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C and TERM cancel the build. Default: it goes on.")
@@ -45,12 +50,20 @@ def command(
     """
     screen = Screen(sys.stderr, quiet=quiet)
     send = pushed(screen, plain_http=given["source_plain_http"])
-    made = session.cluster.create(requested(given, session.namespace, send))
+    job = Job.here(given, screen, stays=detach)
+    document = requested(job.filled(given) if job else given, session.namespace, send)
+    made = job.create(session.cluster, document) if job else session.cluster.create(document)
     name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
     if detach:
         click.echo(show.printed(made, form or "name"))
         return Exit.OK
-    screen.say(f"Created {name} in the namespace {namespace}", "bold")
+    if not (job and job.joined):
+        screen.say(f"Created {name} in the namespace {namespace}", "bold")
     line = None if quiet else lambda found: screen.say(found.text)
-    attached = Attached(session.cluster, name, screen, line, cancel_on_interrupt=cancel_on_interrupt)
-    return finish(attached.result(), screen, form, log_shown=not quiet)
+    cancels = cancel_on_interrupt or job is not None
+    build = Attached(session.cluster, name, screen, line, cancel_on_interrupt=cancels).result()
+    outputs.write(build, given["digest_file"], given["dotenv"], os.environ if job else {})
+    code = finish(build, screen, form, log_shown=not quiet)
+    if job:
+        job.hint(build)
+    return code

@@ -1,0 +1,64 @@
+"""What a job leaves for later ones, and what it says of a token that was refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jobs
+from imagebuild.cli.ci import github, gitlab, hints, outputs
+from imagebuild.cli.view import View
+
+DIGEST = f"sha256:{'ab' * 32}"
+
+
+BUILT = {
+    "metadata": {"name": "shop-1", "namespace": "ci"},
+    "status": {
+        "phase": "Succeeded",
+        "reason": "Built",
+        "duration": "21s",
+        "source": {"commit": jobs.COMMIT},
+        "output": {"digest": DIGEST, "images": ["r.io:5000/team/shop:1", "r.io:5000/team/shop:main"]},
+    },
+}
+FAILED = {
+    "metadata": {"name": "shop-1", "namespace": "ci"},
+    "status": {"phase": "Failed", "reason": "RegistryDenied", "message": "may not push\n### injected"},
+}
+
+
+def test_later_jobs_find_the_image_by_its_digest(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    (tmp_path / "GITHUB_OUTPUT").write_text("before=1\n")
+    outputs.write(View(BUILT), str(tmp_path / "digest"), str(tmp_path / "env"), files)
+    assert (tmp_path / "digest").read_text() == DIGEST
+    assert (tmp_path / "env").read_text().splitlines() == [
+        "IMAGE=r.io:5000/team/shop:1",
+        "IMAGES=r.io:5000/team/shop:1,r.io:5000/team/shop:main",
+        f"DIGEST={DIGEST}",
+        f"IMAGE_REF=r.io:5000/team/shop@{DIGEST}",
+        f"COMMIT={jobs.COMMIT}",
+        "IMAGEBUILD=shop-1",
+    ]
+    assert "before=1\nimage=r.io:5000/team/shop:1\nimages=" in (tmp_path / "GITHUB_OUTPUT").read_text()
+    assert f"image-ref=r.io:5000/team/shop@{DIGEST}\n" in (tmp_path / "GITHUB_OUTPUT").read_text()
+    assert "shop-1: Built in 21s" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+
+
+def test_of_a_build_that_has_failed_only_the_reason_is_left(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    outputs.write(View(FAILED), str(tmp_path / "digest"), str(tmp_path / "env"), files)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["GITHUB_STEP_SUMMARY"]
+    told = (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+    assert "RegistryDenied" in told
+    assert "\n### injected" not in told
+
+
+def test_a_token_that_was_refused_is_named() -> None:
+    of_gitlab, of_github = gitlab.facts(jobs.GITLAB_BRANCH), github.facts(jobs.GITHUB_PUSH, {})
+    assert of_gitlab is not None
+    assert of_github is not None
+    assert "CI_JOB_TOKEN" in hints.credentials(of_gitlab, View(FAILED), crossed=True)
+    assert "packages: write" in hints.credentials(of_github, View(FAILED), crossed=True)
+    assert hints.credentials(of_gitlab, View(FAILED), crossed=False) == ""
+    assert hints.credentials(of_gitlab, View(BUILT), crossed=True) == ""
