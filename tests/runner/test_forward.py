@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import resource
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 
 from imagebuild.runner.forward import Forwarder, Route
 from runner.conftest import serve
+from runner.pod import OPERATOR
 
 SIZE = 3_000_000
 
@@ -115,22 +118,37 @@ def test_what_cannot_be_done_is_answered(forwarder: tuple[str, int], asked: str,
         assert answers.readline().startswith(b"HTTP/1.1 " + answer)
 
 
-def test_it_outlives_a_moment_without_free_files(forwarder: tuple[str, int], echo: str) -> None:
+WITHOUT_FILES = """
+import resource, sys
+from imagebuild.runner.forward import Forwarder, Route
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+with Forwarder(Route(http=None, https=None), 0) as running:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    print(running.url, flush=True)
+    sys.stdin.readline()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    print("again", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_it_outlives_a_moment_without_free_files(echo: str) -> None:
     """Steps of the build have as many connections as they like."""
-    clients = [socket.socket() for _ in range(20)]
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
-    try:
-        for client in clients:
-            client.connect(forwarder)
-            time.sleep(0.01)  # for the other thread to meet it
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    for client in clients:
-        client.close()
-    asked = http.client.HTTPConnection(*forwarder, timeout=30)
-    asked.request("PUT", f"http://{echo}/", b"ok")
-    assert asked.getresponse().read() == b"ok"
+    argv, env = [sys.executable, "-c", WITHOUT_FILES], {**os.environ, "PYTHONPATH": str(OPERATOR)}
+    with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        place = ("127.0.0.1", int(other.stdout.readline().rpartition(":")[2]))
+        for _ in range(20):
+            with socket.create_connection(place, timeout=30):
+                time.sleep(0.01)  # for it to meet that
+        other.stdin.write("\n")
+        assert other.stdout.readline() == "again\n"
+        asked = http.client.HTTPConnection(*place, timeout=30)
+        asked.request("PUT", f"http://{echo}/", b"ok")
+        assert asked.getresponse().read() == b"ok"
+        asked.close()
+        other.stdin.write("\n")
 
 
 def test_a_host_that_the_proxy_lets_through_again_is_refused_no_more() -> None:

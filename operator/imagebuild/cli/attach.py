@@ -63,16 +63,17 @@ class Attached:
         try:
             with self._interruptible():
                 return self._follower.result(deadline)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt) as heard:
             self._screen.done()
-            if not (self._cancels or self._second_thoughts()):
+            twice = isinstance(heard, KeyboardInterrupt) and self._screen.live
+            if not (self._cancels or twice or self._second_thoughts()):
                 raise click.Abort from None
         self._cancel()
         return self._follower.result(deadline)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C and TERM are heard between two lines; the second one at once."""
+        """Ctrl-C and TERM are heard between two lines; a second Ctrl-C at once, as KeyboardInterrupt."""
 
         def hear(*_: object) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -90,8 +91,8 @@ class Attached:
         self._screen.say(f"{self._name} goes on. {self._ways()}", "bold")
         if not self._screen.live:
             return False
-        self._screen.say("Ctrl-C once more cancels it.", "bold")
         try:
+            self._screen.say("Ctrl-C once more cancels it.", "bold")
             time.sleep(_SECOND_THOUGHTS_SECONDS)
         except KeyboardInterrupt:
             return True

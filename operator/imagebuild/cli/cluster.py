@@ -135,6 +135,15 @@ class Cluster:
         request = Request(verb="get", resource="pods/log", namespace=self.namespace, name=pod)
         return self._lines(request, query, _SILENCE_SECONDS if follow else _TIMEOUT_SECONDS)
 
+    def read(self, path: str, query: Mapping[str, str] | None = None) -> Document:
+        """Anything else, by its path."""
+        return self._json(Request(verb="get", resource=path, namespace=None), query=query)
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """As `read`, of what is no document: a log."""
+        request = Request(verb="get", resource=path, namespace=None)
+        return b"".join(self._lines(request, query, _TIMEOUT_SECONDS)).decode(errors="replace")
+
     def check_namespace(self) -> None:
         """Raises where there is no such namespace; who may not look at namespaces learns nothing."""
         try:
@@ -215,6 +224,8 @@ def _from_kubeconfig(configuration: client.Configuration, file: str | None, cont
 
 
 def _path(request: Request) -> str:
+    if request.resource.startswith("/"):
+        return request.resource
     if request.resource == "namespaces":
         return f"/api/v1/namespaces/{request.name}"
     resource, _, below = request.resource.partition("/")

@@ -13,11 +13,13 @@ COMMANDS = {
     "list": "ImageBuilds, newest first",
     "describe": "Why a build waits or has failed, and what to do",
     "logs": "The log of a build; -f follows it over all attempts",
+    "timeline": "Where the time of a build went, step by step",
     "wait": "Wait until a build is over, and exit as it has ended",
     "cancel": "Stop a build",
     "rebuild": "Build the same once more",
     "suspend": "Start nothing until it is resumed",
     "resume": "Go on with what was suspended",
+    "gather": "What a bug report needs, in one file, without secrets",
     "completion": "Completion for bash, zsh and fish",
 }
 """Name and short help; the module of the same name in commands/ has `command`."""

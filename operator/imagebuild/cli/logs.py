@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 from imagebuild.cli import view
 from imagebuild.cli.problem import ApiError
+from imagebuild.contract import timeline
 from imagebuild.contract.layout import CONTAINER
 
-__all__ = ["Cursor", "Line", "Pod", "Source", "lines"]
+__all__ = ["Cursor", "Line", "Pod", "Source", "everything", "lines"]
 
 _OVERLAP = timedelta(seconds=2)
 """How far the times of two lines can be in the wrong order: one is standard output's, the other standard error's."""
@@ -108,6 +109,11 @@ class Pod:
 
 
 def lines(source: Source, pod: Pod, pause: Callable[[float], Any] = time.sleep) -> Iterator[Line]:
+    """Those for people: without what `imagebuild timeline` reads."""
+    return (line for line in everything(source, pod, pause) if not line.text.startswith(timeline.PREFIX))
+
+
+def everything(source: Source, pod: Pod, pause: Callable[[float], Any] = time.sleep) -> Iterator[Line]:
     """All lines of the pod's log until it is over. Raises ApiError where the log may not be read, or is gone."""
     cursor, seconds, troubles = Cursor(), _FIRST_PAUSE_SECONDS, 0
     while True:

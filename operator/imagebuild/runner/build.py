@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagebuild.contract import timeline
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Failure
@@ -29,6 +30,7 @@ __all__ = ["Build"]
 
 _LOOK_EVERY_SECONDS = 0.05
 _LAST_LINES = 60
+_OURS = timeline.OURS.encode()
 _PERHAPS_THE_DAEMON = {Reason.UNKNOWN, Reason.DAEMON_DIED, Reason.REGISTRY_UNAVAILABLE}
 """What a buildctl says that has lost its daemon, depending on what it was doing."""
 _DAEMON_SEEN_DEAD_SECONDS = 0.5
@@ -71,7 +73,7 @@ class Build:
         output = _Output(running)
         end = self._watch(running, trace, output, check)
         lines = output.finished()
-        trace.read()
+        _sum_up(trace)
         details = self._details(trace, hung=end.hung)
         digest = pushed.digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
@@ -158,6 +160,12 @@ class Build:
         )
 
 
+def _sum_up(trace: Trace) -> None:
+    """What `imagebuild timeline` reads."""
+    trace.read()
+    process.say(timeline.WORD + timeline.dump(trace.times.timeline(time.time())))
+
+
 def _stopped(check: Callable[[], None]) -> Problem | None:
     """buildctl notices the end of its daemon sooner than rootlesskit does, which we watch."""
     deadline = time.monotonic() + _DAEMON_SEEN_DEAD_SECONDS
@@ -196,7 +204,8 @@ class _Output:
         assert self._running.stdout is not None
         with self._running.stdout as said:
             for line in said:
-                sys.stdout.buffer.write(line)
+                # no step's output is taken for a line of ours
+                sys.stdout.buffer.write(b" " + line if line.startswith(_OURS) else line)
                 sys.stdout.buffer.flush()
                 self._last.append(line.decode(errors="replace").rstrip("\n"))
                 self.lines += 1

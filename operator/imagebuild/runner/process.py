@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from imagebuild.contract import layout
+from imagebuild.contract import layout, timeline
 
 __all__ = ["end", "environment", "reap_orphans", "say", "start"]
 
@@ -25,7 +25,7 @@ _starting = threading.Lock()
 
 def say(message: str) -> None:
     """A line of the pod's log that comes from the runner and not from BuildKit."""
-    print(f"imagebuild: {message}", flush=True)
+    print(timeline.OURS + message, flush=True)
 
 
 def environment(work: Path, **more: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagebuild.runner.times import Times
+
 __all__ = ["Trace", "Vertex"]
 
 _STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (?!FROM )")
@@ -55,6 +57,7 @@ class Trace:
         self._manifest: str | None = None
         self._warnings: list[str] = []
         self._local: set[tuple[str, str]] = set()
+        self.times = Times()
 
     def read(self) -> None:
         """Takes in what was written since the last time."""
@@ -150,6 +153,7 @@ class Trace:
         if not vertex.error or _CANCELLED in vertex.error:
             # reported again after the build was given up, a vertex that had failed is "cancelled" too
             vertex.error = entry.get("error", "") or vertex.error
+        self.times.vertex(entry)
 
     def _take_status(self, entry: dict[str, Any]) -> None:
         name, completed = entry.get("id", ""), "completed" in entry
@@ -157,6 +161,7 @@ class Trace:
             self._manifest = found[2]
         if name.startswith(_LOCAL):
             (self._local.discard if completed else self._local.add)((entry.get("vertex", ""), name))
+        self.times.status(entry)
 
     def _take_log(self, entry: dict[str, Any]) -> None:
         vertex = self._vertices.get(entry.get("vertex", ""))

@@ -1,0 +1,88 @@
+"""`imagebuild timeline`: where the time of a build went."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from imagebuild.cli import chart, logs, phases, steps
+from imagebuild.cli.logs import Pod
+from imagebuild.cli.named import find, name_argument
+from imagebuild.cli.problem import ApiError
+from imagebuild.cli.session import Session, in_session, place
+from imagebuild.cli.terminal import Screen
+from imagebuild.cli.view import View
+
+_FORBIDDEN, _GONE = 403, 404
+_NOT_STARTED = 400
+_ELSEWHERE = (100, 24)
+"""Columns and lines where there is no terminal, and no COLUMNS."""
+
+
+@click.command("timeline")
+@name_argument
+@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="The same as JSON.")
+@place
+@in_session
+def command(session: Session, /, name: str, form: str | None) -> None:
+    """The steps of a build as bars: waiting, fetching, each line of the Dockerfile, push and cache.
+
+    Of the newest attempt. The steps come from the log of its pod, so they are there as long as the pod is.
+    """
+    build, now = find(session.cluster, name), datetime.now(UTC)
+    found, note = _steps(session, build, now)
+    spans = phases.spans(build, _pod(session, build), found, now)
+    if form:
+        click.echo(json.dumps(phases.document(build, spans, found, note), indent=2, ensure_ascii=False))
+        return
+    screen = Screen(sys.stdout)
+    screen.say(f"{build.name} in {build.namespace}: {', '.join(filter(None, [build.phase, build.reason])) or 'new'}")
+    plain = not (screen.live and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8")
+    for row in chart.chart(spans, shutil.get_terminal_size(_ELSEWHERE).columns, plain=plain):
+        screen.say(row.text, row.style)
+    if note:
+        screen.say(note)
+
+
+def _steps(session: Session, build: View, now: datetime) -> tuple[steps.Steps | None, str]:
+    """And a word on what is missing of them."""
+    if not build.pod:
+        return None, f"No pod has been made for it. {build.message}".strip()
+    try:
+        found = steps.read(logs.everything(session.cluster, Pod(build.pod, over=True)), now)
+    except ApiError as error:
+        if error.status == _GONE:
+            return None, f"The pod {build.pod} is gone, and its log with it: the steps are not known any more."
+        if error.status == _NOT_STARTED:
+            return None, f"The pod {build.pod} has not started."
+        if error.status == _FORBIDDEN:
+            return None, f"The steps are in the log of the pod {build.pod}. {error.message} {error.next_step}"
+        raise
+    return found, _lacking(build, found)
+
+
+def _lacking(build: View, found: steps.Steps | None) -> str:
+    if found is None:
+        return "BuildKit has not begun a step." if not build.over else "BuildKit had not begun a step."
+    if found.timeline.more:
+        return f"{found.timeline.more} more steps, the shortest ones, had no room in the log."
+    if found.exact:
+        return ""
+    return "Times of steps are those of lines in the log; exact ones are there when BuildKit has ended."
+
+
+def _pod(session: Session, build: View) -> dict[str, Any]:
+    """Empty where it may not be seen, or is gone: then a little less is known."""
+    if not build.pod:
+        return {}
+    try:
+        return session.cluster.read(f"/api/v1/namespaces/{build.namespace}/pods/{build.pod}")
+    except ApiError as error:
+        if error.status in (_FORBIDDEN, _GONE):
+            return {}
+        raise
