@@ -24,6 +24,14 @@ POLICY = ROOT / "manifests" / "components" / "operator-bounds" / "policy.yaml"
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.yaml"))
 BUILDER = "registry.example.com/imagebuild/builder:1"
 DIGEST = "@sha256:" + "0" * 64
+OTHER = "registry.example.com/other:1"
+BESIDE: Document = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "beside"},
+    "spec": {"containers": [{"name": "a", "image": "a"}]},
+}
+"""Of somebody who has nothing to do with the operator."""
 
 
 class Bounded:
@@ -74,10 +82,12 @@ def bounded(operator: None, kubectl: Kubectl) -> Iterator[Bounded]:
     try:
         made.kubectl.apply(made.rights())
         kubectl.apply(*policy)
-        until("the policy", lambda: "no params found" in made.refusal(pod()) or made.refusal({**pod(), "spec": {}}))
+        until("the policy to bind", lambda: "runs the runner" in made.refusal(with_container(command=["sh"])))
+        # the API server looks at a policy's parameter for everybody's pods, before it looks at its conditions
+        kubectl.within("default").create(BESIDE, "--dry-run=server")
         made.builder(BUILDER)
         until("the policy to know the image", lambda: not made.refusal(pod()))
-        until("the policy to bind", lambda: made.refusal(with_container(image="registry.example.com/other:1")))
+        until("the image to bind", lambda: "the builder image" in made.refusal(with_container(image=OTHER)))
         yield made
     finally:
         for each in policy:
@@ -109,7 +119,7 @@ def _security(**fields: Any) -> dict[str, Any]:
 
 OWNER = pod()["metadata"]["ownerReferences"][0]
 BAD = {
-    "another image": (with_container(image="registry.example.com/other:1"), "the builder image"),
+    "another image": (with_container(image=OTHER), "the builder image"),
     "another digest": (with_container(image=BUILDER + DIGEST), "the builder image"),
     "another program": (with_container(command=["sh", "-c", "id"]), "runs the runner"),
     "arguments": (with_container(args=["--plan=/x"]), "runs the runner"),
