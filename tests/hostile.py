@@ -351,6 +351,12 @@ BOUNDS = (
         "::test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_their_image",
     ),
     Row(
+        tried="to change or delete a claim that is not a cache of its own, where it may keep claims",
+        outcome="refused by the API server",
+        why="the same",
+        test="e2e/test_bounds.py::test_a_claim_of_somebody_else_is_neither_changed_nor_deleted",
+    ),
+    Row(
         tried="to read a Secret, a log or a token, or to exec",
         outcome="refused by the API server",
         why="its ClusterRole has what the code calls, and nothing else",
