@@ -120,6 +120,15 @@ def test_a_branch_that_is_checked_out_is_looked_up(checkout: Path) -> None:
     assert "git" in built(at(checkout), ".")[0]["source"]
 
 
+def test_files_that_the_command_writes_itself_are_no_difference(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout)
+    (checkout / "image.env").write_text("")
+    assert "image.env" in built(at(checkout), ".")[1]
+    assert "Not as in the commit" not in built(at(checkout), ".", "--dotenv", "image.env")[1]
+
+
 def test_files_that_differ_from_the_commit_are_named(checkout: Path) -> None:
     (checkout / "api" / "new").touch()
     assert "api/new" in built(at(checkout), ".")[1]

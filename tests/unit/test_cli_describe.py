@@ -158,7 +158,7 @@ def test_a_cancel_is_not_explained_by_an_attempt_that_failed_before_it() -> None
 
 def test_a_build_that_nobody_has_seen_yet_can_be_told() -> None:
     new = View({"metadata": {"name": "shop", "namespace": "team-a", "generation": 1}, "spec": {}})
-    assert "  Created: the operator has not seen it yet" in describe(new, NOW, None)
+    assert "  Created: waits for the operator to see it" in describe(new, NOW, None)
 
 
 def test_the_job_that_asked_for_it_is_found() -> None:

@@ -47,7 +47,7 @@ def test_a_rebuild_is_asked_for_at_a_time_that_counts_whatever_the_clock_says(be
 @pytest.mark.parametrize(
     ("document", "place", "text"),
     [
-        (NEW, None, "Created: the operator has not seen it yet"),
+        (NEW, None, "Created: waits for the operator to see it"),
         (QUEUED, None, "Queued: the build waits for its turn"),
         (QUEUED, (2, 7), "Queued: the build waits for its turn (2nd of 7 in the namespace)"),
         (QUEUED, (11, 12), "Queued: the build waits for its turn (11th of 12 in the namespace)"),

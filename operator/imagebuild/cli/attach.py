@@ -18,7 +18,7 @@ from imagebuild.cli.logs import Line
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.terminal import Screen
 from imagebuild.cli.view import View
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 
 if TYPE_CHECKING:
     from imagebuild.cli.cluster import Cluster
@@ -44,6 +44,7 @@ class Attached:
         self._said = ""
         self._run = 0
         self._owner = ""
+        self._lacked = False
         told = Told(state=self._state, line=line, pod=self._pod, trouble=self._trouble)
         self._follower = Follower(cluster, name, told, after_run=after_run)
 
@@ -115,6 +116,8 @@ class Attached:
     def _state(self, build: View) -> None:
         self._run = build.run
         self._owner = next((each["name"] for each in build.metadata.get("ownerReferences") or ()), "")
+        row = build.row
+        self._lacked |= row is not None and row.fault is Fault.WAITING and bool(row.next_step)
         place = None
         if build.reason == Reason.QUEUED:
             with suppress(ApiError):  # then without
@@ -131,8 +134,9 @@ class Attached:
             self._screen.say(text)
 
     def _pod(self, name: str, attempt: int) -> None:
-        if attempt > 1:
-            self._screen.say(f"Attempt {attempt}: pod {name}", "bold")
+        if attempt > 1:  # a pod that looked for what was missing is counted, too, and cost nothing
+            self._screen.say(f"Looks again: pod {name}" if self._lacked else f"Attempt {attempt}: pod {name}", "bold")
+        self._lacked = False
 
     def _trouble(self, text: str) -> None:
         self._screen.say(text, "yellow")

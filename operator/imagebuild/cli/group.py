@@ -44,6 +44,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            if args[0] == "delete":
+                ctx.fail("There is no command delete: kubectl delete imagebuild NAME does it.")
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"There is no command {args[0]}.{hint}")

@@ -25,7 +25,7 @@ def _since(build: View) -> str:
 def state(build: View, place: tuple[int, int] | None, now: datetime) -> str:
     """Such as: Queued: waits for its turn (2nd of 7 in the namespace)."""
     if not build.phase:
-        return "Created: the operator has not seen it yet"
+        return "Created: waits for the operator to see it"
     if build.reason == Reason.QUEUED:
         where = f" ({_ordinal(place[0])} of {place[1]} in the namespace)" if place else ""
         return f"Queued: {_lower(build.message)}{where}"
@@ -33,7 +33,7 @@ def state(build: View, place: tuple[int, int] | None, now: datetime) -> str:
         left = max(0, round((at - now).total_seconds()))
         return f"Retrying: {_lower(build.message)}, attempt {build.attempt + 1} in {left} s"
     if build.row and build.row.fault is Fault.WAITING and build.row.next_step:
-        return f"{build.reason}: {build.message} {build.row.next_step}"
+        return f"{build.reason}: {build.message.removesuffix('.')}. {build.row.next_step}"
     return f"{build.reason}: {build.message}" if build.message else build.reason
 
 

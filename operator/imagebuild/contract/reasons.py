@@ -184,8 +184,9 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.REGISTRY_UNAUTHORIZED: Row(
         Fault.CONFIGURATION,
-        "The registry does not know these credentials.",
-        "Name a Secret with this registry's host name and password in registrySecrets, then ask for a rebuild.",
+        "The registry has no credentials, or takes none of those it gets.",
+        "Name a Secret in registrySecrets that has this registry's host name, and a user and password that it takes, "
+        "then ask for a rebuild.",
     ),
     Reason.REGISTRY_DENIED: Row(
         Fault.CONFIGURATION,
@@ -303,7 +304,7 @@ TABLE: dict[Reason, Row] = {
         Fault.WAITING, "The namespace's quota has no room for the build pod.", "Raise the quota, or wait."
     ),
     Reason.UNSCHEDULABLE: Row(
-        Fault.WAITING, "No node takes the build pod.", "Compare pod.resources with what the nodes have."
+        Fault.WAITING, "No node takes the build pod.", "Compare pod and platforms with what the nodes have."
     ),
     Reason.SCHEDULING_GATED: Row(
         Fault.WAITING,

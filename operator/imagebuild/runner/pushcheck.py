@@ -95,12 +95,13 @@ def refusal(host: str, name: str, error: HTTPError, *, known: bool | None) -> Pr
         return None
     where = f"{host}/{name}: asked before the build, the registry refuses the push"
     told = f"{where}: {error.code} {said or error.reason}".rstrip()
+    login = f"{told}; it does not take the user and password that the build has for {host}"
     challenge = error.headers.get("WWW-Authenticate", "") if error.headers else ""
     if error.code == _UNAUTHORIZED and not known:
         return Problem(Reason.REGISTRY_UNAUTHORIZED, f"{where}: no Secret in registrySecrets is for {host}")
     if error.code == _UNAUTHORIZED:
         lacks = "insufficient_scope" in challenge
-        return Problem(Reason.REGISTRY_DENIED if lacks else Reason.REGISTRY_UNAUTHORIZED, told)
+        return Problem(Reason.REGISTRY_DENIED, told) if lacks else Problem(Reason.REGISTRY_UNAUTHORIZED, login)
     if error.code == _FORBIDDEN and code in ("DENIED", "UNAUTHORIZED"):
         return Problem(Reason.REGISTRY_DENIED, told)
     if error.code == _NOT_FOUND and code == "NAME_UNKNOWN":

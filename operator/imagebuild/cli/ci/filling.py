@@ -40,7 +40,8 @@ def _of_commit(given: Given, context: Path, facts: Facts, screen: Screen) -> Giv
     if found not in (None, facts.commit):
         screen.say(f"{context} is at {found}, not at this job's commit {facts.commit}: the directory is sent.", "bold")
         return given
-    if changed := checkout.changes(context):
+    own = [Path(given[flag]).resolve() for flag in ("dotenv", "digest_file") if given.get(flag)]
+    if changed := [file for file in checkout.changes(context) if (root / file).resolve() not in own]:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         screen.say(f"Not as in the commit: {', '.join(changed[:_SHOWN])}{more}. --local sends the directory.", "yellow")
     path = os.path.normpath(context.resolve().relative_to(root.resolve()) / (given["path"] or ""))
