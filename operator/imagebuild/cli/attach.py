@@ -92,11 +92,15 @@ class Attached:
         self._screen.say(f"{self._name} goes on. {self._ways()}", "bold")
         if not self._screen.live:
             return False
+        # what a shell starts in its background ignores SIGINT, and came here all the same
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self._screen.say("Ctrl-C once more cancels it.", "bold")
             time.sleep(_SECOND_THOUGHTS_SECONDS)
         except KeyboardInterrupt:
             return True
+        finally:
+            signal.signal(signal.SIGINT, before)
         return False
 
     def _ways(self) -> str:
