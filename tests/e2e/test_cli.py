@@ -179,8 +179,8 @@ def test_a_second_ctrl_c_at_a_terminal_cancels_the_build(imagebuild: Command) ->
         shown += os.read(terminal, 4096)
     follows.send_signal(signal.SIGINT)
     story.fails("Cancelled", "shop")
-    follows.stdout.read()
-    assert follows.wait(timeout=60) == 4
+    follows.communicate(timeout=60)
+    assert follows.returncode == 4
     os.close(terminal)
 
 
