@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.contract import layout, plan
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume
 
 
 def registry_secrets(spec: ImageBuildSpec) -> Part:
@@ -19,7 +19,5 @@ def registry_secrets(spec: ImageBuildSpec) -> Part:
     if spec.pod and spec.pod.service_account_name:
         part += Part(plan=PlanFields(service_account=spec.pod.service_account_name))
     for place, secret in enumerate(named):
-        # optional: the runner names a missing one within a second, and it is waited for: GitOps applies in any order
-        source = {"secret": {"secretName": secret.name, "optional": True, "defaultMode": 0o444}}
-        part += volume(f"registry-{place}", secret.path, source)
+        part += secret_volume(f"registry-{place}", secret.path, secret.name)
     return part

@@ -20,7 +20,7 @@ from imagebuild.api.cachebackends import (
 )
 from imagebuild.contract import layout, plan
 from imagebuild.contract.record import record
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume
 
 
 def backends(cache: Cache) -> Part:
@@ -118,8 +118,7 @@ def _credentials(cache: Cache) -> Part:
     if cache.s3_credentials is None:
         return Part()
     secret = plan.Mount(name=cache.s3_credentials.name, path=layout.S3_CREDENTIALS_DIR)
-    source = {"secret": {"secretName": secret.name, "optional": True, "defaultMode": 0o444}}
-    return Part(plan=PlanFields(s3_credentials=secret)) + volume("s3-credentials", secret.path, source)
+    return Part(plan=PlanFields(s3_credentials=secret)) + secret_volume("s3-credentials", secret.path, secret.name)
 
 
 def _words(fields: Mapping[str, str]) -> str:

@@ -54,6 +54,12 @@ class Part:
         )
 
 
+def secret_volume(name: str, path: str, secret: str, **more: Any) -> Part:
+    """A Secret of the build's namespace. Optional: the pod starts without it, too, and the runner names a missing one
+    within a second; it is waited for, because GitOps applies in any order."""
+    return volume(name, path, {"secret": {"secretName": secret, "optional": True, "defaultMode": 0o444, **more}})
+
+
 def volume(name: str, path: str, source: Manifest) -> Part:
     """A volume of the pod, mounted read-only."""
     return Part(volumes=({"name": name, **source},), mounts=({"name": name, "mountPath": path, "readOnly": True},))

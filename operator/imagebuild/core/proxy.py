@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.proxy import authority
 from imagebuild.contract import layout, plan
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume
 
 
 def proxy(config: OperatorConfig) -> Part:
@@ -24,6 +24,4 @@ def proxy(config: OperatorConfig) -> Part:
     part = Part(plan=PlanFields(proxy=described))
     if name is None:
         return part
-    # optional: as with registry Secrets, the runner names a missing one, and it is waited for
-    source = {"secret": {"secretName": name, "optional": True, "defaultMode": 0o444}}
-    return part + volume("egress-proxy", layout.PROXY_SECRET_DIR, source)
+    return part + secret_volume("egress-proxy", layout.PROXY_SECRET_DIR, name)

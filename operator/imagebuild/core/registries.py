@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from imagebuild.api.config import OperatorConfig, RegistryConfig
 from imagebuild.contract import layout, plan
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume
 
 
 def registries(config: OperatorConfig) -> Part:
@@ -17,9 +17,8 @@ def registries(config: OperatorConfig) -> Part:
     }
     part = Part(plan=PlanFields(registries=tuple(_registry(entry, mounts) for entry in config.registries)))
     for place, (name, mount) in enumerate(mounts.items()):
-        # optional: a namespace whose builds never ask such a registry does without
-        source = {"secret": {"secretName": name, "optional": True, "defaultMode": 0o444}}
-        part += volume(f"client-certificate-{place}", mount.path, source)
+        # a namespace whose builds never ask such a registry does without
+        part += secret_volume(f"client-certificate-{place}", mount.path, name)
     return part
 
 

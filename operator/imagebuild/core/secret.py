@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.contract import layout, plan
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume
 
 SSH_KEY = "ssh-privatekey"  # of the type kubernetes.io/ssh-auth
 Key = tuple[str, str]
@@ -25,9 +25,7 @@ def build_secrets(spec: ImageBuildSpec) -> Part:
     part = Part(plan=PlanFields(secret_keys=_awaited(paths, ssh.values())), args=_args(secrets, ssh, paths))
     for place, name in enumerate(names):
         items = [{"key": key, "path": key} for owner, key in wanted if owner == name]
-        # optional: as with registry Secrets, the runner names what is missing, and it is waited for
-        source = {"secret": {"secretName": name, "optional": True, "defaultMode": 0o444, "items": items}}
-        part += volume(f"secret-{place}", f"{layout.BUILD_SECRETS_DIR}/{place}", source)
+        part += secret_volume(f"secret-{place}", f"{layout.BUILD_SECRETS_DIR}/{place}", name, items=items)
     return part
 
 

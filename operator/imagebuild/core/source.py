@@ -9,7 +9,7 @@ from imagebuild.api.source import ConfigMapSource, GitSource, HttpSource, Volume
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import SourceStatus
 from imagebuild.contract import layout, plan
-from imagebuild.core.part import Part, PlanFields, volume
+from imagebuild.core.part import Part, PlanFields, secret_volume, volume
 
 _HEADS = "refs/heads/"
 
@@ -70,9 +70,7 @@ def _secret(reference: SecretReference | None, whose: str) -> tuple[plan.Mount |
     if reference is None:
         return None, Part()
     mount = plan.Mount(name=reference.name, path=f"{layout.SOURCE_SECRETS_DIR}/{whose}")
-    # optional: the runner names a missing one within a second, and it is waited for
-    source = {"secret": {"secretName": reference.name, "optional": True, "defaultMode": 0o444}}
-    return mount, volume(f"{whose}-secret", mount.path, source)
+    return mount, secret_volume(f"{whose}-secret", mount.path, reference.name)
 
 
 def _volume(claim: VolumeSource) -> Part:
