@@ -18,13 +18,13 @@ from imagebuild.api import names
 from imagebuild.api.cachevolume import CacheVolume, ClaimTemplate
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild, moment
+from imagebuild.api.quantity import amount
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.admit import Claim
 from imagebuild.core.part import Manifest, Part, PlanFields
-from imagebuild.core.quantity import amount
 from imagebuild.core.scope import origin, scope
 
 _NAME_MAX = 63

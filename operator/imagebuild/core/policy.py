@@ -15,9 +15,10 @@ from imagebuild.api.config import Allow, Maxima, NamespacePolicy, OperatorConfig
 from imagebuild.api.model import Model
 from imagebuild.api.names import is_ours
 from imagebuild.api.pod import PodSettings, Resources
+from imagebuild.api.quantity import amount
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.timespan import seconds
-from imagebuild.core.quantity import amount, at_least, at_most
+from imagebuild.core.quantity import at_least, at_most
 
 _M = TypeVar("_M", bound=Model)
 _WILDCARDS = str.maketrans("", "", "*?")

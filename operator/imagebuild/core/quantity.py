@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from imagebuild.api.quantity import amount
 
-__all__ = ["amount", "at_least", "at_most"]
+__all__ = ["at_least", "at_most"]
 
 
 def at_most(amounts: Mapping[str, str], most: Mapping[str, str]) -> dict[str, str]:
