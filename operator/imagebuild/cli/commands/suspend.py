@@ -15,7 +15,11 @@ from imagebuild.cli.session import Session, in_session, place
 @in_session
 def command(session: Session, /, names: tuple[str, ...]) -> None:
     """Start nothing, and stop what runs, until it is resumed."""
+    switch(session, names, suspended=True)
+
+
+def switch(session: Session, names: tuple[str, ...], *, suspended: bool) -> None:
     for name in names:
         find(session.cluster, name)
-        session.cluster.patch(name, changing.suspend(suspended=True))
-        click.echo(f"{name} is suspended")
+        session.cluster.patch(name, changing.suspend(suspended=suspended))
+        click.echo(f"{name} is {'suspended' if suspended else 'resumed'}")
