@@ -9,23 +9,14 @@ from pathlib import Path
 from localcluster import gobuild, oci
 from localcluster.pins import REPOSITORY, Pins, digest
 from localcluster.places import OPEN
-from localcluster.work import run, say, step
+from localcluster.work import say
 
 SOURCE = REPOSITORY / "operator" / "images" / "builder" / "credentials"
 NAME = "docker-credential"
 
 
 def program(pins: Pins, cache: Path) -> Path:
-    path = cache / "bin" / f"{NAME}-{_key()}" / NAME
-    if not path.exists():
-        go = gobuild.toolchain(pins, cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{NAME}.new")
-        with step("compiling the credential helpers"):
-            words = (go, "build", "-trimpath", "-ldflags", "-s -w", "-o", new, ".")
-            run(*words, cwd=SOURCE, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=gobuild.LIMIT)
-        new.rename(path)
-    return path
+    return gobuild.ours(pins, cache, NAME, SOURCE, "the credential helpers")
 
 
 def image(pins: Pins, cache: Path, registry: str) -> str:

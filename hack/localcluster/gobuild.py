@@ -33,6 +33,20 @@ def binary(pins: Pins, cache: Path, name: str) -> Path:
     return path
 
 
+def ours(pins: Pins, cache: Path, name: str, source: Path, what: str) -> Path:
+    """A program whose module is in this repository, by its content; `what` it is, for the person who waits."""
+    path = cache / "bin" / f"{name}-{digest(name, *sorted(source.iterdir()))}" / name
+    if not path.exists():
+        go = toolchain(pins, cache)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(name + ".new")
+        with step(f"compiling {what}"):
+            words = (go, "build", "-trimpath", "-ldflags", "-s -w", "-o", new, ".")
+            run(*words, cwd=source, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=LIMIT)
+        new.rename(path)
+    return path
+
+
 def binaries(pins: Pins, cache: Path, *names: str) -> dict[str, Path]:
     return {name: binary(pins, cache, name) for name in names}
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Self
 
 from localcluster import gobuild, pins, places
-from localcluster.pins import digest
-from localcluster.work import run, step
 from testbed.place import ROOT
 
 __all__ = ["Original"]
@@ -39,13 +37,5 @@ class Original:
 
 
 def _program() -> Path:
-    cache = places.find().cache
-    path = cache / "bin" / f"dockerignore-{digest('dockerignore', *sorted(_SOURCE.iterdir()))}" / "dockerignore"
-    if not path.exists():
-        go = gobuild.toolchain(pins.load(), cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with step("compiling what BuildKit reads .dockerignore with"):
-            words = (go, "build", "-trimpath", "-o", path.with_name("new"), ".")
-            run(*words, cwd=_SOURCE, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=600)
-        path.with_name("new").rename(path)
-    return path
+    what = "what BuildKit reads .dockerignore with"
+    return gobuild.ours(pins.load(), places.find().cache, "dockerignore", _SOURCE, what)

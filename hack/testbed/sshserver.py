@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcluster import gobuild, pins, places
-from localcluster.pins import digest
-from localcluster.work import run, step
+from localcluster.work import run
 from testbed.kubectl import Document, Kubectl
 from testbed.place import ROOT
 from testbed.server import awaits, hand_over, server
@@ -41,17 +40,7 @@ def new_keys(directory: Path) -> Keys:
 
 
 def program() -> Path:
-    cache = places.find().cache
-    key = digest("sshd", *sorted(_SOURCE.iterdir()))
-    path = cache / "bin" / f"sshd-{key}" / "sshd"
-    if not path.exists():
-        go = gobuild.toolchain(pins.load(), cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with step("compiling the SSH server for tests"):
-            words = (go, "build", "-trimpath", "-o", path.with_name("new"), ".")
-            run(*words, cwd=_SOURCE, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=600)
-        path.with_name("new").rename(path)
-    return path
+    return gobuild.ours(pins.load(), places.find().cache, "sshd", _SOURCE, "the SSH server for tests")
 
 
 def start(kubectl: Kubectl, keys: Keys) -> None:
