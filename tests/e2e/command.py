@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from e2e.story import Story
 
 PROGRAM = Path(sys.executable).parent / "imagebuild"
@@ -48,3 +50,21 @@ class Command:
         out, err = process.communicate(stdin, timeout=240)
         assert process.returncode == code, f"{' '.join(words)}: {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def as_a_ci_job(story: Story, directory: Path) -> Command:
+    """With no more rights than the ClusterRole for CI jobs gives."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "ci"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "imagebuild-build"},
+        "subjects": [{"kind": "ServiceAccount", "name": "ci", "namespace": story.namespace}],
+    }
+    story.kubectl.apply(account, binding)
+    config = yaml.safe_load(Path(story.place.kubeconfig).read_text())
+    config["users"][0]["user"] = {"token": story.kubectl("create", "token", "ci").strip()}
+    file = directory / "kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    return Command(story, KUBECONFIG=str(file))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.command import Command
+from e2e.command import Command, as_a_ci_job
 from e2e.conftest import Repository
 from e2e.story import WAITS, Story
 from e2e.test_upload import home
@@ -200,20 +200,7 @@ def test_mistakes_are_told_in_a_sentence(imagebuild: Command) -> None:
 
 def test_a_ci_job_needs_no_more_than_its_role(imagebuild: Command, tmp_path: Path) -> None:
     story = imagebuild.story
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}}
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "ci"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "imagebuild-build"},
-        "subjects": [{"kind": "ServiceAccount", "name": "ci", "namespace": story.namespace}],
-    }
-    story.kubectl.apply(account, binding)
-    config = yaml.safe_load(Path(story.place.kubeconfig).read_text())
-    config["users"][0]["user"] = {"token": story.kubectl("create", "token", "ci").strip()}
-    file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(config))
-    ci = Command(story, KUBECONFIG=str(file))
+    ci = as_a_ci_job(story, tmp_path)
 
     built = ci("build", "-f", "-", "-t", story.image(), "--name", "shop", stdin="FROM busybox:1.37\nRUN echo built\n")
     assert built.stdout.startswith(f"{story.image()}@sha256:")

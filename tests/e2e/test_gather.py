@@ -6,9 +6,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import yaml
 
-from e2e.command import Command
+from e2e.command import Command, as_a_ci_job
 from e2e.story import Story
 
 pytestmark = pytest.mark.cluster
@@ -21,23 +20,6 @@ def unpacked(file: Path) -> dict[str, str]:
     with tarfile.open(file) as tar:
         read = {entry.name.partition("/")[2]: tar.extractfile(entry) for entry in tar}
         return {name: opened.read().decode() for name, opened in read.items() if opened}
-
-
-def as_a_ci_job(story: Story, directory: Path) -> Command:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}}
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "ci"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "imagebuild-build"},
-        "subjects": [{"kind": "ServiceAccount", "name": "ci", "namespace": story.namespace}],
-    }
-    story.kubectl.apply(account, binding)
-    config = yaml.safe_load(Path(story.place.kubeconfig).read_text())
-    config["users"][0]["user"] = {"token": story.kubectl("create", "token", "ci").strip()}
-    file = directory / "kubeconfig"
-    file.write_text(yaml.safe_dump(config))
-    return Command(story, KUBECONFIG=str(file))
 
 
 def test_a_report_has_what_explains_a_build_and_no_secret(story: Story, tmp_path: Path) -> None:
