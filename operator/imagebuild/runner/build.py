@@ -21,10 +21,10 @@ from imagebuild.runner import process, pushed
 from imagebuild.runner.blame import blame
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl
-from imagebuild.runner.diagnose import diagnose, failure, last_error, line_number
+from imagebuild.runner.diagnose import Diagnosis, diagnose, failure, last_error, line_number
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.silence import Silence, sent
-from imagebuild.runner.trace import Trace
+from imagebuild.runner.trace import Trace, Vertex
 
 __all__ = ["Build"]
 
@@ -86,16 +86,7 @@ class Build:
                 details=replace(details, images=self.images, platform=platform),
             )
         out_of_memory = self.oom_kills() > killed
-        error = last_error(lines)
-        found = diagnose(
-            trace.failed,
-            error,
-            line_number(lines),
-            imported=self.cache.read,
-            out_of_memory=out_of_memory,
-            runc=_runc_errors(self.runc_log),
-        )
-        found = blame(found, trace.failed, error, self.plan, self.inputs.dockerfile / self.inputs.filename)
+        found = self._diagnosis(trace.failed, lines, out_of_memory=out_of_memory)
         stopped = end.problem
         if stopped is None and found.reason in _PERHAPS_THE_DAEMON:
             stopped = _stopped(check)
@@ -105,6 +96,19 @@ class Build:
             essentials=Essentials(reason=found.reason, message=found.message),
             details=replace(details, failure=found.failure),
         )
+
+    def _diagnosis(self, failed: Vertex | None, lines: list[str], *, out_of_memory: bool) -> Diagnosis:
+        """Why nothing was built. `lines`: the last ones that buildctl printed."""
+        error = last_error(lines)
+        found = diagnose(
+            failed,
+            error,
+            line_number(lines),
+            imported=self.cache.read,
+            out_of_memory=out_of_memory,
+            runc=_runc_errors(self.runc_log),
+        )
+        return blame(found, failed, error, self.plan, self.inputs.dockerfile / self.inputs.filename)
 
     def _watch(
         self, running: subprocess.Popen[bytes], trace: Trace, output: _Output, check: Callable[[], None]
