@@ -30,6 +30,21 @@ def pod(tmp_path: Path) -> Pod:
     return Pod(tmp_path)
 
 
+class Answers(BaseHTTPRequestHandler):
+    """Quiet, with answers in one call."""
+
+    def say(self, code: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 class RegistryHandler(BaseHTTPRequestHandler):
     """The first word of a repository says how this registry answers for it."""
 

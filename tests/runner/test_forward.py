@@ -15,28 +15,21 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from imagebuild.runner.forward import Forwarder, Route
-from runner.conftest import serve
+from runner.conftest import Answers, serve
 from runner.pod import OPERATOR
 
 SIZE = 3_000_000
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(Answers, BaseHTTPRequestHandler):
     """Gives back the body, would keep its connections, and says whether it may send to those who wait."""
 
     protocol_version = "HTTP/1.1"
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Path", self.path)
-        self.send_header("X-Proxy", ",".join(name for name in self.headers if name.lower().startswith("proxy-")))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        proxied = ",".join(name for name in self.headers if name.lower().startswith("proxy-"))
+        self.say(200, body, X_Path=self.path, X_Proxy=proxied)
 
 
 @pytest.fixture

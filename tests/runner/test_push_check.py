@@ -26,7 +26,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.pushcheck import PushCheck
 from imagebuild.runner.registry import Registries
-from runner.conftest import serve
+from runner.conftest import Answers, serve
 from runner.pod import Pod
 
 USER = "Basic " + base64.b64encode(b"user:hunter2").decode()
@@ -46,7 +46,7 @@ CODES = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answers, BaseHTTPRequestHandler):
     """The first word of a repository says how this registry takes a push."""
 
     seen: ClassVar[list[str]] = []
@@ -58,46 +58,35 @@ class Handler(BaseHTTPRequestHandler):
         if word in CODES:
             code, name, message = CODES[word]
             body = json.dumps({"errors": [{"code": name, "message": message}]}) if name else "<html>"
-            self._say(code, body.encode())
+            self.say(code, body.encode())
         elif word == "basic" and given != USER:
-            self._say(401, WWW_Authenticate='Basic realm="r"')
+            self.say(401, WWW_Authenticate='Basic realm="r"')
         elif word == "refused":
-            self._say(401)
+            self.say(401)
         elif word in ("token", "narrow", "tokens-500") and not (given or "").startswith("Bearer"):
-            self._say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
+            self.say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
         elif word == "narrow":
-            self._say(401, WWW_Authenticate='Bearer realm="x",error="insufficient_scope"')
+            self.say(401, WWW_Authenticate='Bearer realm="x",error="insufficient_scope"')
         elif word == "elsewhere":
-            self._say(202, Location="http://localhost:1/v2/x")
+            self.say(202, Location="http://localhost:1/v2/x")
         else:
-            self._say(202, Location=f"/v2/{word}/blobs/uploads/session-1?_state=a")
+            self.say(202, Location=f"/v2/{word}/blobs/uploads/session-1?_state=a")
 
     def do_GET(self) -> None:
         self.seen.append(f"GET {self.path}")
         if "/manifests/" in self.path:
             annotations = {INPUTS_ANNOTATION: self.path.split("/")[3]}
-            self._say(200, json.dumps({"annotations": annotations}).encode())
+            self.say(200, json.dumps({"annotations": annotations}).encode())
         elif self.path.startswith("/tokens-500"):
-            self._say(500)
+            self.say(500)
         elif self.headers["Authorization"] != USER:
-            self._say(401, b'{"details": "incorrect username or password"}')
+            self.say(401, b'{"details": "incorrect username or password"}')
         else:
-            self._say(200, b'{"token": "tok"}')
+            self.say(200, b'{"token": "tok"}')
 
     def do_DELETE(self) -> None:
         self.seen.append(f"DELETE {self.path} {self.headers['Authorization'] or ''}".rstrip())
-        self._say(204)
-
-    def _say(self, code: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.say(204)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from imagebuild.contract.plan import Registry
 from imagebuild.contract.result import LookUp
 from imagebuild.runner.reference import split
 from imagebuild.runner.registry import Answer, Registries
+from runner.conftest import Answers
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_name_is_split_by_dockers_rules(image: str, host: str, repository: str
     assert split(image) == (host, repository)
 
 
-class Odd(BaseHTTPRequestHandler):
+class Odd(Answers, BaseHTTPRequestHandler):
     """The first word of the repository says what is wrong with this registry."""
 
     tokens: list[str]
@@ -49,19 +50,19 @@ class Odd(BaseHTTPRequestHandler):
             case "not-http":
                 self.wfile.write(b"220 mail.example.com ESMTP\r\n\r\n")
             case "code":
-                self._say(int(self.path.split("/")[3]))
+                self.say(int(self.path.split("/")[3]))
             case "basic-redirect" if self.headers["Authorization"]:
-                self._say(307, Location=f"{server.replace('127.0.0.1', 'localhost')}/v2/seen/x")
+                self.say(307, Location=f"{server.replace('127.0.0.1', 'localhost')}/v2/seen/x")
             case "basic-redirect":
-                self._say(401, WWW_Authenticate='Basic realm="x"')
+                self.say(401, WWW_Authenticate='Basic realm="x"')
             case "no-challenge":
-                self._say(401)
+                self.say(401)
             case "no-realm":
-                self._say(401, WWW_Authenticate='Bearer service="s"')
+                self.say(401, WWW_Authenticate='Bearer service="s"')
             case "file-realm":
-                self._say(401, WWW_Authenticate='Bearer realm="file:///etc/passwd"')
+                self.say(401, WWW_Authenticate='Bearer realm="file:///etc/passwd"')
             case _:
-                self._say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
+                self.say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
 
     def do_GET(self) -> None:
         if self.path.startswith("/v2/seen/"):
@@ -72,25 +73,14 @@ class Odd(BaseHTTPRequestHandler):
         body = {"no-token": b"{}", "list-token": b"[]", "odd-token": b'{"token": 7}'}.get(
             self.path.split("/")[1].partition("?")[0], b"<html>"
         )
-        self._say(200, body)
+        self.say(200, body)
 
     def _shelf(self, tag: str) -> None:
         odd = {"nested": b"[" * 100_000, "not-json": b"\xff"}
         if tag in MANIFESTS or tag in odd:
-            self._say(200, json.dumps(MANIFESTS[tag]).encode() if tag in MANIFESTS else odd[tag])
+            self.say(200, json.dumps(MANIFESTS[tag]).encode() if tag in MANIFESTS else odd[tag])
         else:
-            self._say(500)
-
-    def _say(self, code: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+            self.say(500)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,17 +16,10 @@ from imagebuild.contract import plan
 from imagebuild.core.pod import pod
 from imagebuild.runner import process
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl
+from imagebuild.runner.command import buildctl
+from unit.test_runner_command import INPUTS
 
 SAYS_ITS_WORDS = [sys.executable, "-S", "-E", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"]
-INPUTS = Inputs(
-    address="unix:///run/x",
-    context=Path("/c"),
-    dockerfile=Path("/c"),
-    filename="Dockerfile",
-    trace=Path("/t"),
-    metadata=Path("/m"),
-)
 NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,12}", fullmatch=True)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES = st.one_of(TEXT, st.text(" $(){}'\"\\,=\n\r\t`#%!ü🔑", max_size=30))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,20 +19,13 @@ from imagebuild.core.frontend import unallowed_frontend
 from imagebuild.core.pod import parts_of, pod
 from imagebuild.core.policy import within
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl
+from imagebuild.runner.command import buildctl
 from imagebuild.runner.daemon import configuration
+from unit.test_runner_command import INPUTS
 from unit.world import World
 
 LISTED = {"allowed": ["docker/dockerfile", "r.io:5000/front"]}
 BUILTIN: dict[str, Any] = {"allowed": []}
-INPUTS = Inputs(
-    address="unix:///run/x",
-    context=Path("/c"),
-    dockerfile=Path("/c"),
-    filename="Dockerfile",
-    trace=Path("/t"),
-    metadata=Path("/m"),
-)
 
 
 def spec(**fields: Any) -> ImageBuildSpec:
