@@ -13,7 +13,6 @@ import yaml
 
 from e2e import pipeline
 from e2e.pipeline import CI, Step
-from imagebuild.cli.__main__ import main_group
 from imagebuild.cli.commands.build import command
 
 STEPS = {
@@ -31,8 +30,7 @@ def test_every_script_is_one_for_the_smallest_shell_and_the_command_line_takes_i
     subprocess.run(["sh", "-n"], input=step.script, text=True, check=True, timeout=10)
     (line,) = re.findall(r"^(?:exec )?imagebuild build (.*)$", step.script, re.MULTILINE)
     words = [word for word in shlex.split(line) if word not in ("$@", "$OPTIONS")]
-    # click remembers the first words for --help that a command was asked with
-    command.make_parser(click.Context(command, **main_group.context_settings)).parse_args(words)
+    command.make_parser(click.Context(command)).parse_args(words)
 
 
 def test_inputs_are_filled_in_where_a_shell_cannot_take_them_for_words() -> None:

@@ -13,10 +13,10 @@ from imagebuild.cli.exits import Exit
 from imagebuild.cli.group import Commands
 from imagebuild.cli.session import place
 
-_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+_WIDTH = {"max_content_width": 120}
 
 
-@click.group(cls=Commands, context_settings=_HELP)
+@click.group(cls=Commands, context_settings=_WIDTH)
 @click.version_option(__version__, message="%(version)s")
 @place
 def main_group() -> None:

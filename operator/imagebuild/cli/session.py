@@ -31,8 +31,12 @@ class Session:
         return self._cluster
 
 
+HELP = click.help_option("-h", "--help")
+"""Said by each command itself: click takes the words from whoever asks first, and remembers them."""
+
+
 def place(command: Command) -> Command:
-    """-n, --context and --kubeconfig, before the command's name or after it."""
+    """-n, --context and --kubeconfig, before the command's name or after it, and -h."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -62,6 +66,7 @@ _OPTIONS = [
         type=click.Path(dir_okay=False),
         help="Default: KUBECONFIG, ~/.kube/config, then the pod's service account.",
     ),
+    HELP,
 ]
 
 in_session = click.make_pass_decorator(Session, ensure=True)

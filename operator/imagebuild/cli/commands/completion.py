@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from imagebuild.cli.session import HELP
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@HELP
 @click.pass_context
 def command(ctx: click.Context, /, shell: str) -> None:
     """Print what makes a shell complete.
