@@ -32,6 +32,8 @@ def test_a_build_ends_while_etcd_does_not_answer_and_is_reported_afterwards(stor
     before = operator_starts(story)
     with node.paused("etcd"):
         node.end_waiting_steps()
+        # /readyz gives what it has last heard of etcd, which may be a moment old
+        until("the API server to miss etcd", lambda: not node.answers())
         assert not node.answers()
         time.sleep(ETCD_PAUSE)  # what is tested is the length of it
     until("the API server to answer", node.answers, seconds=240)
