@@ -12,12 +12,13 @@ from generator.commands import commands
 from generator.golden import golden
 from generator.reference import reference
 from imagebuild.api.crd import crd
-from imagebuild.api.names import GROUP, PLURAL
+from imagebuild.api.names import GROUP, KIND, PLURAL
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
 SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
+ARGO_CD = ROOT / "manifests" / "argocd"
 _MADE = "Made by hack/generate. Changes here are lost."
 
 
@@ -28,6 +29,7 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
         SECCOMP_MODULE: _seccomp_module(),
+        ARGO_CD / "argocd-cm.yaml": _yaml(_argo_cd()),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
     }
 
@@ -58,6 +60,20 @@ _Dumper.add_representer(
 def _yaml(*documents: object) -> str:
     text = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
     return f"# {_MADE}\n{text}"
+
+
+def _argo_cd() -> dict[str, object]:
+    """For a server-side apply, which leaves the rest of the ConfigMap alone."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "argocd-cm",
+            "namespace": "argocd",
+            "labels": {"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"},
+        },
+        "data": {f"resource.customizations.health.{GROUP}_{KIND}": (ARGO_CD / "health.lua").read_text()},
+    }
 
 
 def _seccomp_module() -> str:
