@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from generator.commands import commands
+from generator.dashboard import dashboard
 from generator.golden import golden
 from generator.reference import reference
 from imagebuild.api.crd import crd
@@ -19,6 +20,7 @@ PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
 SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
 ARGO_CD = ROOT / "manifests" / "argocd"
+MONITORING = ROOT / "manifests" / "components" / "monitoring"
 _MADE = "Made by hack/generate. Changes here are lost."
 
 
@@ -30,6 +32,7 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
         SECCOMP_MODULE: _seccomp_module(),
         ARGO_CD / "argocd-cm.yaml": _yaml(_argo_cd()),
+        MONITORING / "dashboard.yaml": _yaml(_dashboard()),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
     }
 
@@ -73,6 +76,20 @@ def _argo_cd() -> dict[str, object]:
             "labels": {"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"},
         },
         "data": {f"resource.customizations.health.{GROUP}_{KIND}": (ARGO_CD / "health.lua").read_text()},
+    }
+
+
+def _dashboard() -> dict[str, object]:
+    """With the label by which Grafana's sidecar finds it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "imagebuild-dashboard",
+            "namespace": "imagebuild-system",
+            "labels": {"grafana_dashboard": "1"},
+        },
+        "data": {"imagebuild.json": dashboard()},
     }
 
 

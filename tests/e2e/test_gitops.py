@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from e2e.story import WAITS, Story
+from e2e.story import FIVE_STEPS, WAITS, Story
 from testbed.gitops import health
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import ROOT
@@ -17,13 +17,13 @@ from testbed.place import ROOT
 pytestmark = pytest.mark.cluster
 
 
-def build(story: Story, name: str, **more: Any) -> Document:
+def build(story: Story, name: str, dockerfile: str = FIVE_STEPS, **more: Any) -> Document:
     tracked = {"argocd.argoproj.io/tracking-id": f"shop:imagebuild.dev/ImageBuild:{story.namespace}/{name}"}
     return {
         "apiVersion": "imagebuild.dev/v1alpha1",
         "kind": "ImageBuild",
         "metadata": {"name": name, "annotations": tracked},
-        "spec": story.inline(output={"discard": True}, **more),
+        "spec": story.inline(dockerfile, output={"discard": True}, **more),
     }
 
 
@@ -45,16 +45,16 @@ def test_what_nobody_has_seen_yet_is_not_done(story: Story) -> None:
 
 
 def test_health_goes_with_the_build(story: Story) -> None:
-    synced(story, build(story, "app", dockerfile={"inline": WAITS}, suspend=True))
+    synced(story, build(story, "app", WAITS, suspend=True))
     story.reaches(reason="Suspended")
     assert judged(story, "app") == ("Suspended", "InProgress")
-    synced(story, build(story, "app", dockerfile={"inline": WAITS}, suspend=False))
+    synced(story, build(story, "app", WAITS, suspend=False))
     pod = story.reaches(phase="Running")["podName"]
     assert judged(story, "app") == ("Progressing", "InProgress")
     story.release(pod)
     story.succeeds()
     assert judged(story, "app") == ("Healthy", "Current")
-    synced(story, build(story, "app", dockerfile={"inline": "FROM busybox:1.37\nRUN false\n"}, suspend=False))
+    synced(story, build(story, "app", "FROM busybox:1.37\nRUN false\n", suspend=False))
     story.finished(run=2)
     assert judged(story, "app") == ("Degraded", "Failed")
 
@@ -84,7 +84,7 @@ def unchanged(story: Story, document: Document) -> bool:
 
 
 def test_pruning_takes_the_pod_along(story: Story) -> None:
-    synced(story, build(story, "app", dockerfile={"inline": WAITS}))
+    synced(story, build(story, "app", WAITS))
     story.reaches(phase="Running")
     story.kubectl("delete", "imagebuild", "app", "--wait=false")
     until("the pod to be gone", lambda: not story.pods(), seconds=120)
