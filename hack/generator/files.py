@@ -11,6 +11,7 @@ import yaml
 from generator.commands import commands
 from generator.golden import golden
 from generator.reference import reference
+from generator.rights import policies
 from imagebuild.api.crd import crd
 from imagebuild.api.names import GROUP, PLURAL
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
 SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
+REQUESTER_RIGHTS = ROOT / "manifests" / "components" / "requester-rights" / "policy.yaml"
 _MADE = "Made by hack/generate. Changes here are lost."
 
 
@@ -27,6 +29,7 @@ def files() -> dict[Path, str]:
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": _yaml(crd()),
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
+        REQUESTER_RIGHTS: _yaml(*policies()),
         SECCOMP_MODULE: _seccomp_module(),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
     }
