@@ -12,6 +12,7 @@ from generator.commands import commands
 from generator.dashboard import dashboard
 from generator.golden import golden
 from generator.reference import reference
+from generator.rights import policies
 from imagebuild.api.crd import crd
 from imagebuild.api.names import GROUP, KIND, PLURAL
 
@@ -21,6 +22,7 @@ SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
 ARGO_CD = ROOT / "manifests" / "argocd"
 MONITORING = ROOT / "manifests" / "components" / "monitoring"
+REQUESTER_RIGHTS = ROOT / "manifests" / "components" / "requester-rights" / "policy.yaml"
 _MADE = "Made by hack/generate. Changes here are lost."
 
 
@@ -30,6 +32,7 @@ def files() -> dict[Path, str]:
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": _yaml(crd()),
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
+        REQUESTER_RIGHTS: _yaml(*policies()),
         SECCOMP_MODULE: _seccomp_module(),
         ARGO_CD / "argocd-cm.yaml": _yaml(_argo_cd()),
         MONITORING / "dashboard.yaml": _yaml(_dashboard()),

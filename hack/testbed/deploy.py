@@ -85,8 +85,8 @@ def overlay(place: Place, directory: Path) -> None:
         "resources": [base],
         "components": [f"{base}/components/cache-volumes"],
         "images": [
-            _image("imagebuild-operator", place.operator_image),
-            _image("imagebuild-builder", place.builder_image),
+            image("imagebuild-operator", place.operator_image),
+            image("imagebuild-builder", place.builder_image),
         ],
         "configMapGenerator": [
             {
@@ -126,7 +126,7 @@ def without_operator(kubectl: Kubectl) -> Iterator[None]:
         kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
-def _image(name: str, reference: str) -> dict[str, str]:
+def image(name: str, reference: str) -> dict[str, str]:
     """`host:5000/name:tag@sha256:…` in kustomize's words."""
     tagged, _, digest = reference.partition("@")
     head, slash, last = tagged.rpartition("/")
