@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 
 import yaml
 
+from generator import seccomp
 from generator.commands import commands
 from generator.golden import golden
 from generator.reference import reference
@@ -16,6 +16,7 @@ from imagebuild.api.names import GROUP, PLURAL
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
+OPERATOR_PROFILE = ROOT / "manifests" / "seccomp" / "security-profiles-operator.yaml"
 SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
 _MADE = "Made by hack/generate. Changes here are lost."
@@ -27,6 +28,8 @@ def files() -> dict[Path, str]:
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": _yaml(crd()),
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
+        PROFILE: seccomp.text(),
+        OPERATOR_PROFILE: _yaml(seccomp.operator_object()),
         SECCOMP_MODULE: _seccomp_module(),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
     }
@@ -61,9 +64,8 @@ def _yaml(*documents: object) -> str:
 
 
 def _seccomp_module() -> str:
-    digest = hashlib.sha256(PROFILE.read_bytes()).hexdigest()[:16]
     return (
         f'"""{_MADE}"""\n\n'
-        f'PROFILE = "imagebuild/{digest}.json"\n'
+        f'PROFILE = "imagebuild/{seccomp.digest()}.json"\n'
         '"""The seccomp profile of build pods, below the kubelet\'s seccomp directory, named by its content."""\n'
     )
