@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 
 import yaml
 
+from generator import seccomp
 from generator.commands import commands
 from generator.dashboard import dashboard
 from generator.golden import golden
@@ -18,6 +18,7 @@ from imagebuild.api.names import GROUP, KIND, PLURAL
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
+OPERATOR_PROFILE = ROOT / "manifests" / "seccomp" / "security-profiles-operator.yaml"
 SECCOMP_MODULE = ROOT / "operator" / "imagebuild" / "core" / "seccomp.py"
 GOLDEN = ROOT / "tests" / "golden"
 ARGO_CD = ROOT / "manifests" / "argocd"
@@ -33,6 +34,8 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "reference.md": f"<!-- {_MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
         REQUESTER_RIGHTS: _yaml(*policies()),
+        PROFILE: seccomp.text(),
+        OPERATOR_PROFILE: _yaml(seccomp.operator_object()),
         SECCOMP_MODULE: _seccomp_module(),
         ARGO_CD / "argocd-cm.yaml": _yaml(_argo_cd()),
         MONITORING / "dashboard.yaml": _yaml(_dashboard()),
@@ -97,9 +100,8 @@ def _dashboard() -> dict[str, object]:
 
 
 def _seccomp_module() -> str:
-    digest = hashlib.sha256(PROFILE.read_bytes()).hexdigest()[:16]
     return (
         f'"""{_MADE}"""\n\n'
-        f'PROFILE = "imagebuild/{digest}.json"\n'
+        f'PROFILE = "imagebuild/{seccomp.digest()}.json"\n'
         '"""The seccomp profile of build pods, below the kubelet\'s seccomp directory, named by its content."""\n'
     )
