@@ -115,10 +115,11 @@ def test_who_may_not_list_nodes_has_one_looked_at_and_who_may_not_create_pods_is
     nothing_stays(story)
 
 
-def test_an_interrupt_leaves_no_pod_behind(doctor: Command, story: Story) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "TERM"])
+def test_an_interrupt_leaves_no_pod_behind(doctor: Command, story: Story, number: signal.Signals) -> None:
     running = doctor.start("doctor")
     until("a pod of it", lambda: pods(story))
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130, out + err
     nothing_stays(story)

@@ -120,6 +120,10 @@ def test_the_strongest_mode_of_all_classes_is_recommended_and_the_one_in_force_i
     assert said in "\n".join(found.lines)
 
 
+def test_nothing_more_is_said_where_all_classes_run_the_same() -> None:
+    assert len(advise([looked(1, WORKS, WORKS, WORKS), looked(2, WORKS, WORKS, WORKS)], ROOTLESS).lines) == 1
+
+
 @pytest.mark.parametrize(("verdict", "said"), [(WORKS, "Userns works on all classes."), (FAILS, "Userns does not work on class 1.")])  # fmt: skip
 def test_one_mode_alone_is_no_ground_for_a_recommendation(verdict: Verdict, said: str) -> None:
     assert advise([looked(1, verdict, UNKNOWN, UNKNOWN)], USERNS, tried=[USERNS]).lines == (said,)
