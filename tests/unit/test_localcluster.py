@@ -16,6 +16,7 @@ from localcluster import (
     engine,
     firewall,
     gobuild,
+    gomodules,
     images,
     kind,
     leftovers,
@@ -127,7 +128,7 @@ replace (
 )
 require k8s.io/utils v0.0.0
 """
-    assert gobuild.staging_modules(go_mod) == ["k8s.io/api", "k8s.io/client-go"]
+    assert gomodules.staging_modules(go_mod) == ["k8s.io/api", "k8s.io/client-go"]
 
 
 def test_the_main_archive_of_this_release_is_the_mirror() -> None:
