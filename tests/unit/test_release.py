@@ -152,7 +152,7 @@ def test_every_base_image_is_used_by_digest() -> None:
 
 def test_a_base_image_that_is_not_there_is_named() -> None:
     (builder, *_) = images.images(PINS, places.find(), mirror="")
-    with pytest.raises(Failure, match="looking up docker.io/library/python:3.13"):
+    with pytest.raises(Failure, match=r"looking up docker\.io/library/python:3\.13"):
         publish.pinned(builder, PINS, Tags())
 
 
