@@ -124,8 +124,8 @@ def test_everything_is_beside_the_operator_and_selects_it(kubectl: Kubectl, tmp_
     (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
     made = list(yaml.safe_load_all(kubectl("kustomize", str(tmp_path))))
     (pods,) = (each["spec"]["template"]["metadata"]["labels"] for each in made if each["kind"] == "Deployment")
-    (service,) = (each for each in made if each["kind"] == "Service")
-    monitor, rules = (each for each in made if each["apiVersion"] == "monitoring.coreos.com/v1")
+    kinds = ("Service", "ServiceMonitor", "PrometheusRule")
+    service, monitor, rules = (each for kind in kinds for each in made if each["kind"] == kind)
     assert {each["metadata"]["namespace"] for each in (service, monitor, rules)} == {NAMESPACE}
     assert service["spec"]["selector"].items() <= pods.items()
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
