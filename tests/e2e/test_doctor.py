@@ -95,6 +95,14 @@ def test_a_namespace_that_takes_no_build_pods_is_named(doctor: Command, story: S
     assert pods(story) == []
 
 
+def test_a_quota_that_is_full_says_nothing_of_the_node(doctor: Command, story: Story) -> None:
+    story.kubectl("create", "quota", "full", "--hard=pods=0")
+    until("the quota to count", lambda: (story.kubectl.get("quota", "full").get("status") or {}).get("hard"))
+    told = found(doctor, "--isolation=Rootless", code=3)
+    check = of_mode(told, "Rootless")["checks"]["pod admitted"]
+    assert (check["finding"], of_mode(told, "Rootless")["verdict"]) == ("QuotaExceeded", "unknown")
+
+
 def test_who_may_not_list_nodes_has_one_looked_at_and_who_may_not_create_pods_is_told(
     story: Story, tmp_path: Path
 ) -> None:

@@ -92,6 +92,12 @@ def test_a_probe_is_a_build_pod_that_nobody_takes_for_one() -> None:
     assert manifest(Probe(name="d", namespace="n", mode=ROOTLESS, patience=1), config)["spec"].get("affinity") is None
 
 
+def test_a_probe_has_the_runtime_class_of_builds_that_are_not_trusted() -> None:
+    policy = {"match": "n", "trust": "Untrusted", "untrusted": {"runtimeClassName": "kata"}}
+    made = manifest(PROBE, effective(make.make_config(namespaces=[policy]), "n"))
+    assert made["spec"]["runtimeClassName"] == "kata"
+
+
 def looked(number: int, *verdicts: Verdict, pool: str = "") -> Looked:
     judgements = tuple(
         Judgement(mode=mode, verdict=verdict, checks=()) for mode, verdict in zip(Isolation, verdicts, strict=True)
