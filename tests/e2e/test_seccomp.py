@@ -203,7 +203,7 @@ def test_the_default_that_the_profile_begins_with_is_containerds() -> None:
 
 def test_the_security_profiles_operator_takes_its_object(kubectl: Kubectl) -> None:
     """By the schema of its release, in a group of the test's own: a cluster may have it."""
-    source = gobuild.module_directory(pins.load(), places.find().cache, pins.load().programs["spoc"])
+    source = gobuild.module_directory(pins.load(), places.find().cache, pins.load().programs["seccompprofile"])
     schema = (source / "deploy" / "base-crds" / "crds" / "seccompprofile.yaml").read_text()
     group = f"spo-{secrets.token_hex(3)}.imagebuild.test"
     definition = yaml.safe_load(schema.replace("security-profiles-operator.x-k8s.io", group))
