@@ -85,6 +85,7 @@ class ApiServer:
         """By the server's own rules, not by a test's order."""
         self.faults: list[Fault] = []
         self.url = ""
+        self.discovery = dict(DISCOVERY)
         self._news = asyncio.Event()
         self._watches: set[Watch] = set()
         self.objects.listeners.append(self._tell)
@@ -160,7 +161,7 @@ class ApiServer:
     # the protocol
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
-        if (found := DISCOVERY.get(http.path)) is not None:
+        if (found := self.discovery.get(http.path)) is not None:
             return web.json_response(found)
         if (path := _PATH.fullmatch(http.path)) is None:
             return refusal(RefusedError(404, "NotFound", f"no such path: {http.path}"))

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from controller.objects import BUILDS, KINDS, PODS, Change, Document, RefusedError
 from imagebuild.api import names
+from imagebuild.api.crd import crd
 
 
 class Watch:
@@ -70,7 +71,16 @@ _NAMESPACES = {"name": "namespaces", "singularName": "namespace", "namespaced": 
 """kopf waits until it has seen that there are such things."""
 _ALL = ("create", "delete", "get", "list", "patch", "update", "watch")
 _GROUP_VERSION = {"groupVersion": names.API_VERSION, "version": names.VERSION}
+OPENAPI = f"/openapi/v3/apis/{names.API_VERSION}"
 DISCOVERY = {
+    OPENAPI: {
+        "components": {
+            "schemas": {
+                "dev.imagebuild.v1alpha1.ImageBuild": crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
+                "dev.imagebuild.v1alpha1.ImageBuildList": {"type": "object"},
+            }
+        }
+    },
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/apis": {
         "kind": "APIGroupList",

@@ -29,6 +29,7 @@ from imagebuild.controller.handlers import Login, registry, service_account_or_k
 from imagebuild.controller.lease import Election, Lease, leadership
 from imagebuild.controller.metrics import Metrics
 from imagebuild.controller.pace import Pace
+from imagebuild.controller.served import ServedSchema
 
 _log = logging.getLogger(__name__)
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -71,22 +72,24 @@ async def operate(
     metrics = Metrics()
     observed = cluster.observed(metrics.called)
     lease = Lease(observed, election) if election else None
-    app = App(observed, config, stop, pace or Pace(), metrics=metrics, leads=lease.held if lease else lambda: True)
+    pace = pace or Pace()
+    app = App(observed, config, stop, pace, metrics=metrics, leads=lease.held if lease else lambda: True)
+    served = ServedSchema(observed, pace.reconnect)
     where = ", ".join(cluster.namespaces) or "all namespaces"
     _log.info("imagebuild-operator %s, isolation %s, in %s", __version__, config.current.isolation, where)
     _stop_on_signals(stop)
     try:
-        async with (
-            serving(
-                listen,
-                lambda: health.not_alive(app, lease),
-                lambda: health.not_ready(app, lease),
-                metrics.exposition,
-            ),
-            leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads,
+        async with serving(
+            listen,
+            lambda: health.not_alive(app, lease),
+            lambda: served.problem or health.not_ready(app, lease),
+            metrics.exposition,
         ):
-            if leads:
-                await _watch(registry(app, login), cluster.namespaces, stop)
+            if not await served.complete(stop):
+                return 0
+            async with leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads:
+                if leads:
+                    await _watch(registry(app, login), cluster.namespaces, stop)
     finally:
         await cluster.close()
     return 1 if app.broken else 0

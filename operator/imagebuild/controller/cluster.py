@@ -267,6 +267,8 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 def meaning(method: str, path: str) -> tuple[str, str]:
     """The verb and the resource of a request, without the names in it."""
+    if path.startswith("/openapi/"):
+        return "get", "openapi"
     _, namespaced, below = path.partition("/namespaces/")
     _, plural, *more = below.split("/") if namespaced else ("", path.rpartition("/")[2])
     verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method)
