@@ -234,3 +234,13 @@ RULE = {"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"]}
 )
 def test_the_config_map_is_known_by_the_role_that_grants_it(rules: list[dict[str, Any]], name: str | None) -> None:
     assert named_by({"status": {"resourceRules": rules}}) == name
+
+
+def test_what_a_policy_says_of_trust_is_explained_and_tried_with_all_that_follows_from_it() -> None:
+    policy = {"match": "team-*", "trust": "Untrusted", "isolation": "Userns", "allow": {"secrets": ["npm*"]}}
+    config = OperatorConfig.model_validate({**BUILDER, "namespaces": [policy]})
+    origins = {each.key: each.origins for each in explain(config, "team-a").settings}
+    assert origins["trust"] == (f"{OUR_POLICY}trust",)
+    assert origins["pod.allow.secrets"] == (f"{OUR_POLICY}allow.secrets",)
+    tried = trial({"metadata": {}, "spec": {**SPEC, "registrySecrets": []}}, "team-a", config, NOW)
+    assert "spec.secrets: a build that is Untrusted" in (tried.status.message or "")
