@@ -6,7 +6,7 @@ are others then come from it. So a new key, whatever core/policy.py makes of it,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -88,10 +88,17 @@ def _settings(config: OperatorConfig, namespace: str, found: NamespacePolicy | N
         *_keys(now, namespace, of_policy, lambda path: {**whole, _POLICIES: [_without(of_policy, path)]}, found),
     ]
     for path, value in now.items():
-        changing = tuple(key.name for key in keys if path in key.changes)
-        same = tuple(key.name for key in reversed(keys) if key.says(path, value))[:1]
-        origins = changing or same or (DEFAULT,)
+        changing = _closest([key for key in keys if path in key.changes])
+        same = [key for key in reversed(keys) if key.says(path, value)][:1]
+        origins = tuple(key.name for key in changing or same) or (DEFAULT,)
         yield Setting(key=".".join(path), value=value, origins=origins, meaning=meanings.get(path, ""))
+
+
+def _closest(keys: Sequence[_Key]) -> list[_Key]:
+    """Without those that have another of them below."""
+    return [
+        key for key in keys if not any(other is not key and other.name.startswith(f"{key.name}.") for other in keys)
+    ]
 
 
 def _keys(
@@ -102,7 +109,7 @@ def _keys(
     found: NamespacePolicy | None = None,
 ) -> Iterator[_Key]:
     """Those of the configuration, or of a policy, and what each one changes."""
-    for path in _leaves(document):
+    for path in _nodes(document):
         if path[0] not in (_POLICIES, _MATCH):
             yield _Key(
                 path=path,
@@ -130,12 +137,12 @@ def _at(document: Any, path: Path) -> Any:
     return _at(document[path[0]], path[1:]) if path else document
 
 
-def _leaves(document: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+def _nodes(document: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """All keys, also those that have others below them: some replace a whole that is set for all namespaces."""
     for key, value in document.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key)
+        yield (*path, key)
+        if isinstance(value, Mapping):
+            yield from _nodes(value, (*path, key))
 
 
 def _without(document: Mapping[str, Any], path: Path) -> Document:
