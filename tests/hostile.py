@@ -187,9 +187,10 @@ REACHES = (
     ),
     Attempt(
         name="processes",
-        tried="300 processes in one step",
-        succeeds=EVERY,
-        why="the only bound is the node's: set `podPidsLimit` in the kubelet's configuration",
+        tried="as many processes and threads as it can have, after raising the limit",
+        succeeds=frozenset({"Rootless"}),
+        why="`pod.processes` of the operator's configuration, for all users of a build together; the kernel lets only the "
+        "node's root raise it. In `Rootless` the node's is the only one: set `podPidsLimit` in the kubelet's configuration",
     ),
 )
 

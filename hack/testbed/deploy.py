@@ -24,6 +24,9 @@ ALLOWED = {
 }
 """What the tests' ImageBuilds may say of their pods."""
 
+PROCESSES = 1000
+"""Of a build, so that an attempt to have more is short."""
+
 
 def scanner(place: Place) -> str:
     """A test puts it there: the real ones know more, and are not in every network."""
@@ -55,7 +58,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
-        "pod": {"allow": ALLOWED},
+        "pod": {"allow": ALLOWED, "processes": PROCESSES},
         "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
     }
 

@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_PATCH = answer  # noqa: N815  http.server's
+    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815  http.server's
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
