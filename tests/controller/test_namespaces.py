@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from controller.objects import BUILDS, PODS
-from controller.stage import OTHER, Stage
+from controller.stage import OTHER, QUICK, Stage
 from imagebuild.controller.__main__ import parser
 
 
@@ -34,6 +34,20 @@ async def test_what_is_elsewhere_is_left_alone(stage: Stage) -> None:
     await stage.succeeds()
     assert [key for key in stage.objects.kept[PODS] if key[0] == "team-c"] == []
     assert all("status" not in stage.objects.get(BUILDS, ("team-c", name)) for name in ("shop", "later"))
+
+
+async def test_it_begins_when_it_may_read_all_of_its_namespaces(stage: Stage) -> None:
+    stage.api.rooms = ("team-a",)
+    stage.apply()
+    operator = stage.starting(QUICK, None, ("team-a", "team-b"))
+    await stage.api.until("team-b to be refused", lambda: stage.api.refused)
+    await operator.says("readyz", "has not read the cluster yet")
+    assert {request.namespace for request, _ in stage.api.refused} == {"team-b"}
+    assert stage.pods() == []
+    stage.api.rooms = ("team-a", "team-b")
+    await operator.says("readyz", "200 ok")
+    stage.api.refused.clear()
+    await stage.succeeds()
 
 
 async def test_two_operators_for_different_namespaces_do_not_disturb_each_other(stage: Stage) -> None:

@@ -149,6 +149,13 @@ class Cluster:
         """Anything else, by its path."""
         return self._json(Request(verb="get", resource=path, namespace=None), query=query)
 
+    def rules(self, namespace: str) -> Document:
+        """What the user may do in a namespace; everybody may ask that."""
+        path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+        return self._json(
+            Request(verb="create", resource=path, namespace=None), body={"spec": {"namespace": namespace}}
+        )
+
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """As `read`, of what is no document: a log."""
         request = Request(verb="get", resource=path, namespace=None)

@@ -21,6 +21,7 @@ INSTALL = (
 _ROLES = {"get": "imagebuild-view", "list": "imagebuild-view", "watch": "imagebuild-view", "create": "imagebuild-build"}
 _MAY_NOT = 'cannot create resource "pods"'
 _PREFIX = re.compile(r'^(Invalid value: ("(?:[^"\\]|\\.)*"|[^:]*): )')
+_POLICY = re.compile("^ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
 _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"')
 
 
@@ -116,10 +117,16 @@ def _forbidden(request: Request, message: str) -> ApiError:
 def _sentences(answer: Mapping[str, Any], message: str) -> list[str]:
     """The rules that do not hold, as the CRD says them; not the JSON around them."""
     causes = (answer.get("details") or {}).get("causes") or []
-    told = [f"  {cause.get('field')}: {_PREFIX.sub('', cause.get('message', ''))}" for cause in causes]
+    told = ["  " + _sentence(cause.get("field") or "", cause.get("message", "")) for cause in causes]
     unknown = [f"  {path}: there is no such field" for path in _UNKNOWN_FIELD.findall(message)]
     # the schema's own complaint beside a rule's says nothing more
     return list(dict.fromkeys(told or unknown)) or [f"  {message}"]
+
+
+def _sentence(field: str, message: str) -> str:
+    """An admission policy names no field."""
+    said = _PREFIX.sub("", _POLICY.sub("", message))
+    return f"{field}: {said}" if field else said
 
 
 def _singular(request: Request) -> str:
