@@ -9,7 +9,7 @@ from e2e.story import Story
 from testbed import registry
 from testbed.kubectl import Document
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 DOCKERFILE = """\
 FROM busybox:1.37 AS base

@@ -10,7 +10,7 @@ from e2e.story import FIVE_STEPS, Story
 from testbed import claims, registry, s3
 from testbed.kubectl import Document
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 DISCARD: Document = {"discard": True}
 

@@ -12,7 +12,7 @@ from e2e.story import Story
 from testbed import claims
 from testbed.kubectl import Document, until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 COUNTS = """\
 FROM busybox:1.37

@@ -22,7 +22,7 @@ from testbed import registry
 from testbed.gitserver import PASSWORD, USER
 from testbed.kubectl import Kubectl, until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 ALL = ("imagebuild-job", "imagebuild-job-token")
 NARROW = ("imagebuild-job",)

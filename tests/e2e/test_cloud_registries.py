@@ -18,7 +18,7 @@ from testbed import clouds, registry
 from testbed.cloudidentity import clouds_for
 from testbed.kubectl import Document
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from localcluster import certificates
 from testbed.kubectl import Document, Kubectl, KubectlError, until
 from testbed.registry import login_secret
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 SHOWN = [page for page in PAGES if any(objects(block) for block in blocks(page))]
 TYPED = [page for page in PAGES if shell(page)]

@@ -18,7 +18,7 @@ from testbed.egress import beyond
 from testbed.kubectl import Kubectl
 from testbed.server import ready
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("egress")]
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.xdist_group("egress")]
 
 PROXIED = pytest.mark.parametrize("suffix", ["-proxied"])
 DOCKERFILE = """\

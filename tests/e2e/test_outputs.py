@@ -13,7 +13,7 @@ from e2e.story import Story
 from testbed import registry
 from testbed.deploy import scanner
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 ODD = "a,b \"c\" 'd' $(X) = ü\n🔑 "
 SCANNER = """\

@@ -17,7 +17,7 @@ from imagebuild.cli.upload import Progress, UploadError, push_directory
 from testbed import registry
 from testbed.place import Place
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough]
 
 CHECK = """\
 FROM busybox:1.37
