@@ -67,6 +67,33 @@ def test_a_pod_that_cannot_start_says_what_is_missing(
 
 
 @pytest.mark.parametrize("suffix", ["-userns"])
+@pytest.mark.parametrize(
+    ("dropped", "following"),
+    [
+        pytest.param({"hostUsers", "procMount"}, "Rootless", id="user namespaces are switched off"),
+        pytest.param({"procMount"}, "UsernsMasked", id="an unmasked proc is switched off"),
+    ],
+)
+def test_a_pod_that_has_lost_a_field_of_its_mode_builds_nothing(
+    story: Story, suffix: str, dropped: set[str], following: str
+) -> None:
+    """As an API server does it, which says nothing."""
+    assert story.namespace.endswith(suffix)
+    made = manifest(story)
+    (container,) = made["spec"]["containers"]
+    for fields in (made["spec"], container["securityContext"]):
+        for field in dropped & fields.keys():
+            del fields[field]
+    story.kubectl.create(made)
+
+    def told() -> bool:
+        seen = observe(story.kubectl.get("pod", made["metadata"]["name"]))
+        return seen.reason is Reason.DAEMON_NOT_STARTED and seen.message.endswith(f"mode is {following}")
+
+    until(f"the pod to say {following}", told, seconds=90)
+
+
+@pytest.mark.parametrize("suffix", ["-userns"])
 def test_a_mode_that_the_namespace_refuses_is_named_with_the_next_one(story: Story, suffix: str) -> None:
     """Pod Security level baseline admits an unmasked /proc from 1.35 on."""
     assert story.namespace.endswith(suffix)
