@@ -201,6 +201,24 @@ def test_the_default_that_the_profile_begins_with_is_containerds() -> None:
     assert printed == seccomp.DEFAULT.read_bytes(), "run hack/generate --seccomp"
 
 
+def test_the_apparmor_profile_is_containerds_with_two_rules_changed() -> None:
+    """That of a container whose engine is confined by no profile of its own."""
+    source = gobuild.module_directory(pins.load(), places.find().cache, pins.load().programs["containerd"])
+    template = (source / "contrib" / "apparmor" / "template.go").read_text()
+    theirs = _rules(template[template.index("profile {{.Name}}") : template.index("}\n`")])
+    ours = _rules((ROOT / "manifests" / "apparmor" / "imagebuild-builder").read_text().partition("\nprofile ")[2])
+    assert sorted(ours - theirs) == ["mount,", "pivot_root,"]
+    assert theirs - ours == {"deny mount,"}
+
+
+def _rules(profile: str) -> set[str]:
+    """Without the line with the name, comments, what is included, and what a template has for other hosts."""
+    lines = (
+        line.split("  #")[0].strip() for line in profile.replace("{{.Name}}", "imagebuild-builder").splitlines()[1:]
+    )
+    return {line for line in lines if line and "{{" not in line and not line.startswith("# ") and line != "}"}
+
+
 def test_the_security_profiles_operator_takes_its_object(kubectl: Kubectl) -> None:
     """By the schema of its release, in a group of the test's own: a cluster may have it."""
     source = gobuild.module_directory(pins.load(), places.find().cache, pins.load().programs["seccompprofile"])

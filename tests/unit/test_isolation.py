@@ -113,3 +113,10 @@ def test_processes_are_bounded_where_they_are_counted_for_each_pod(
     mode: Isolation, config: dict[str, int | None], processes: int | None
 ) -> None:
     assert sandbox(make.make_config(isolation=mode, pod=config), "team-a").processes == processes
+
+
+@pytest.mark.parametrize("mode", Isolation, ids=str)
+def test_an_apparmor_profile_is_named_where_it_is_configured_and_nowhere_else(mode: Isolation) -> None:
+    named = sandbox(make.make_config(isolation=mode, apparmorProfile="ours"), "team-a").container
+    assert named["appArmorProfile"] == {"type": "Localhost", "localhostProfile": "ours"}
+    assert "appArmorProfile" not in sandbox(make.make_config(isolation=mode), "team-a").container

@@ -221,6 +221,9 @@ class OperatorConfig(ConfigModel):
     """Path of the Localhost profile below the kubelet's seccomp directory. Default: the one this release ships."""
     seccomp_unconfined: bool = False
     """No seccomp filter, for clusters without the profile. Build pods then need Pod Security level privileged."""
+    apparmor_profile: Annotated[str, Field(min_length=1)] | None = None
+    """A profile that is loaded on the nodes, such as imagebuild-builder; nodes without AppArmor take no pod that names
+    one. Default: where AppArmor is active the container engine's own, which forbids mounts."""
     registries: tuple[RegistryConfig, ...] = ()
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""

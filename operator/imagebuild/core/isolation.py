@@ -56,6 +56,7 @@ def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"], "add": ["SETUID", "SETGID"]},
             "seccompProfile": seccomp_profile(config),
+            **_apparmor_profile(config),
             **({"procMount": "Unmasked"} if unmasked else {}),
         },
         annotations={names.ANNOTATION_SUBID: layout.SUB_IDS_IN_POD} if userns else {},
@@ -69,6 +70,13 @@ def seccomp_profile(config: OperatorConfig) -> Manifest:
     if config.seccomp_unconfined:
         return {"type": "Unconfined"}
     return {"type": "Localhost", "localhostProfile": config.seccomp_profile or PROFILE}
+
+
+def _apparmor_profile(config: OperatorConfig) -> Manifest:
+    """Left out unless it is set: a kubelet without AppArmor refuses every other than none."""
+    if config.apparmor_profile is None:
+        return {}
+    return {"appArmorProfile": {"type": "Localhost", "localhostProfile": config.apparmor_profile}}
 
 
 def _sub_ids() -> Part:

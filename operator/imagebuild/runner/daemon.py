@@ -58,13 +58,16 @@ _CAUSES = (
     ("Could not set caps", _NO_NEW_PRIVILEGES),
     (
         "fork/exec /proc/self/exe: permission denied",
-        "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 on the node",
+        "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 or apparmorProfile",
     ),
     (
         "fork/exec /proc/self/exe: operation not permitted",
         "the seccomp profile forbids user namespaces: use the one of this release",
     ),
-    ("failed to share mount point: /", "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor"),
+    (
+        "failed to share mount point: /",
+        "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor (apparmorProfile)",
+    ),
     ("no cgroup mount found", "/sys/fs/cgroup is not mounted in the container"),
     ("failed to mount overlay", "the work volume cannot hold overlayfs"),
     ("does not support d_type", "the work volume cannot hold overlayfs: xfs needs ftype=1"),

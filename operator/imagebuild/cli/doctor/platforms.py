@@ -141,22 +141,14 @@ FIXES: tuple[Fix, ...] = (
     ),
     Fix(
         finding=Finding.APPARMOR_USERNS,
-        text="Set it on the node: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, and in "
-        "/etc/sysctl.d to last (Ubuntu 23.10 and newer set it to 1); or load a profile with `userns,` for the "
-        "builder's "
-        "programs.",
+        text="Load this project's AppArmor profile (manifests/apparmor) on the node and name it as apparmorProfile in "
+        "the operator's configuration; or set it on the node: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, "
+        "and in /etc/sysctl.d to last (Ubuntu 23.10 and newer set it to 1).",
     ),
     Fix(
         finding=Finding.APPARMOR_MOUNT,
-        on=r"Container-Optimized OS",
-        text="The runtime's AppArmor profile forbids mounts, and GKE's "
-        "nodes have it on for all pods: build on nodes with another OS image, such as Ubuntu with AppArmor "
-        "off in containerd.",
-    ),
-    Fix(
-        finding=Finding.APPARMOR_MOUNT,
-        text="The runtime's own AppArmor profile forbids mounts, also within a user namespace: on the "
-        "nodes for builds let containerd use none (disable_apparmor = true in the configuration of its CRI plugin).",
+        text="The runtime's own AppArmor profile forbids mounts, also within a user namespace: load this project's "
+        "(manifests/apparmor) on the nodes for builds and name it as apparmorProfile in the operator's configuration.",
     ),
     Fix(
         finding=Finding.SECCOMP,
