@@ -385,6 +385,56 @@ KEEPS = (
     ),
 )
 
+UNTRUSTED = (
+    Row(
+        tried="to run in another mode than `Userns`",
+        outcome="refused: `NotAllowed`, with the setting that has to change",
+        why="the mode is the administrator's; a build is refused rather than run in a weaker one",
+        test="e2e/test_untrusted.py::test_where_the_mode_is_another_it_is_refused_with_the_setting_that_has_to_change",
+    ),
+    Row(
+        tried="secrets, SSH keys, a service account, a volume for a cache, another frontend, or a cache to write",
+        outcome="refused: `NotAllowed`, before there is a pod",
+        why="the operator looks at the spec before it makes a pod",
+        test="e2e/test_untrusted.py::test_what_it_asks_for_in_vain_is_told_and_nothing_is_started",
+    ),
+    Row(
+        tried="another frontend by a `# syntax=` line or `BUILDKIT_SYNTAX`",
+        outcome="blocked: it says nothing",
+        why="BuildKit's own frontend reads the Dockerfile, and the daemon has no other",
+        test="e2e/test_untrusted.py::test_a_build_that_is_not_trusted_builds_pushes_and_gets_what_is_promised",
+    ),
+    Row(
+        tried="to leave something in the branch cache from which trusted builds start",
+        outcome="blocked: the ref is as it was",
+        why="the runner is told to export no cache",
+        test="e2e/test_untrusted.py::test_it_starts_from_the_cache_of_those_that_are_trusted_and_leaves_them_nothing",
+    ),
+    Row(
+        tried="to push to another repository, or to name another Secret, than the administrator lists",
+        outcome="refused: `NotAllowed`, where there are lists (`allow.registries`, `allow.secrets`)",
+        why="the operator looks at the spec before it makes a pod. **Without lists it succeeds** as far as the "
+        "credentials reach",
+        test="e2e/test_untrusted.py::test_what_is_beyond_them_is_refused_by_name_and_list",
+    ),
+    Row(
+        tried="to reach more of the network than the administrator lists",
+        outcome="not tried: the network plugin of the tests enforces nothing",
+        why="the NetworkPolicy `untrusted`. That it is about these pods, and about no others, is tested",
+        test="e2e/test_tenant.py"
+        "::test_pods_that_are_not_trusted_have_a_policy_of_their_own_that_lists_names_and_what_the_page_adds",
+    ),
+)
+
 ATTEMPTS = READS + REACHES
-ROWS = ENDS + LIES + INJECTS + KEEPS + BOUNDS
-TABLES: tuple[tuple[Attempt, ...] | tuple[Row, ...], ...] = (READS, REACHES, ENDS, LIES, INJECTS, KEEPS, BOUNDS)
+ROWS = ENDS + LIES + INJECTS + UNTRUSTED + KEEPS + BOUNDS
+TABLES: tuple[tuple[Attempt, ...] | tuple[Row, ...], ...] = (
+    READS,
+    REACHES,
+    ENDS,
+    LIES,
+    INJECTS,
+    UNTRUSTED,
+    KEEPS,
+    BOUNDS,
+)

@@ -21,6 +21,7 @@ Document = dict[str, Any]
 
 BUILDER = {"builder": {"image": "registry.example.com/imagebuild/builder:1"}}
 EXAMPLES = {**BUILDER, "sbomScanner": "registry.example.com/sbom-scanner:1"}
+UNTRUSTED = {"isolation": "Userns", "trust": "Untrusted", "untrusted": {"runtimeClassName": "hardened"}}
 EVERYTHING = {
     **BUILDER,
     "isolation": "Userns",
@@ -54,9 +55,10 @@ def golden(root: Path) -> dict[str, tuple[Document, ...]]:
     examples = root / "manifests" / "examples"
     shortest = _image_build(examples / "git.yaml")
     return {
-        **{f"example-{path.stem}": _pod(_image_build(path), EXAMPLES) for path in sorted(examples.glob("*.yaml"))},
+        **{f"example-{path.stem}": _example(_image_build(path)) for path in sorted(examples.glob("*.yaml"))},
         **{f"isolation-{mode.value.lower()}": _pod(shortest, {**BUILDER, "isolation": mode}) for mode in Isolation},
         "configuration-everything": _pod(shortest, EVERYTHING),
+        "configuration-untrusted": _pod(shortest, {**BUILDER, **UNTRUSTED}),
         "configuration-unconfined": _pod(shortest, {**BUILDER, "seccompUnconfined": True}),
         "rebuild-second-attempt": _pod(shortest, BUILDER, number=3, attempt=2, rebuild_at=REBUILD_AT),
     }
@@ -72,6 +74,12 @@ def _image_build(path: Path) -> ImageBuild:
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
     return parse({**written, "metadata": {**written["metadata"], **served}})
+
+
+def _example(build: ImageBuild) -> tuple[Document, ...]:
+    """One that is not trusted has a pod in this mode only."""
+    lowers = build.spec is not None and build.spec.trust is not None
+    return _pod(build, {**EXAMPLES, **({"isolation": "Userns"} if lowers else {})})
 
 
 def _pod(

@@ -44,6 +44,8 @@ def operator_config(place: Place) -> dict[str, object]:
             {**proxied, "match": "*-proxied"},
             {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
             {"match": "*-builtin", "frontends": {"allowed": []}},
+            {"match": "*-untrusted", "isolation": "Userns", "trust": "Untrusted"},
+            {"match": "*-listed", "allow": _listed(place)},
         ],
         "registries": [
             *docker_hub,
@@ -55,6 +57,17 @@ def operator_config(place: Place) -> dict[str, object]:
         "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
         "pod": {"allow": ALLOWED},
         "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
+    }
+
+
+def _listed(place: Place) -> dict[str, object]:
+    """What a namespace may name, push to and run on where the administrator says so."""
+    return {
+        "secrets": ["team-*"],
+        "registries": [f"{place.registry}/e2e/*"],
+        "nodeSelector": ["kubernetes.io/os=linux"],
+        "tolerations": ["example.com/*"],
+        "affinity": False,
     }
 
 

@@ -7,34 +7,49 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from documents import blocks
+from documents import Block, blocks
 from e2e.story import Story
-from testbed.kubectl import Kubectl, KubectlError, until
+from testbed.kubectl import Document, Kubectl, KubectlError, until
 from testbed.place import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("tenant")]
 
 PERSON = ("--as=ana", "--as-group=shop-developers")
-(SHOWN,) = (block for block in blocks(ROOT / "docs" / "security.md") if "manifests/tenant" in block.text)
+TEAM, FORKS = (block for block in blocks(ROOT / "docs" / "security.md") if "manifests/tenant" in block.text)
 
 
-@pytest.fixture(scope="module")
-def tenant(operator: None, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    name = f"e2e-tenant-{secrets.token_hex(3)}"
-    directory = tmp_path_factory.mktemp("tenant")
+@contextmanager
+def applied(shown: Block, name: str, kubectl: Kubectl, directory: Path) -> Iterator[Story]:
+    """What the page shows, but for the name of the namespace."""
     base = os.path.relpath(ROOT / "manifests" / "tenant", directory)
-    (overlay,) = SHOWN.documents
+    (overlay,) = shown.documents
     (directory / "kustomization.yaml").write_text(json.dumps({**overlay, "namespace": name, "resources": [base]}))
     within = kubectl.within(name)
     within("apply", "--server-side", "-k", str(directory))
     until("the quota counts ImageBuilds", partial(counts, within, directory), seconds=120, pause=3)
     yield Story(within)
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def tenant(operator: None, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    name = f"e2e-tenant-{secrets.token_hex(3)}"
+    with applied(TEAM, name, kubectl, tmp_path_factory.mktemp("tenant")) as story:
+        yield story
+
+
+@pytest.fixture(scope="module")
+def forks(operator: None, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The operator's configuration says of such a name that its builds are not trusted."""
+    name = f"e2e-forks-{secrets.token_hex(3)}-untrusted"
+    with applied(FORKS, name, kubectl, tmp_path_factory.mktemp("forks")) as story:
+        yield story
 
 
 def counts(kubectl: Kubectl, directory: Path) -> bool:
@@ -92,15 +107,42 @@ def test_no_privileged_pod_and_no_service_is_taken_whoever_makes_it(tenant: Stor
             tenant.kubectl.create(document)
 
 
+def chosen(story: Story, policy: str) -> tuple[list[Document], Document]:
+    """The pods that a NetworkPolicy is about, and its rules."""
+    rules = story.kubectl.get("networkpolicy", policy)["spec"]
+    selector = rules["podSelector"]
+    words = [f"{key}={value}" for key, value in selector["matchLabels"].items()]
+    for each in selector.get("matchExpressions", ()):
+        assert each["operator"] == "NotIn"
+        words.append(f"{each['key']} notin ({','.join(each['values'])})")
+    return story.kubectl.items("pods", f"--selector={','.join(words)}"), rules
+
+
 def test_build_pods_are_those_that_the_network_policy_is_about(tenant: Story) -> None:
     """This cluster enforces none: only that it selects them, and whom it lets them reach, can be looked at."""
     build(tenant, "reaches")
     tenant.succeeds("reaches")
-    policy = tenant.kubectl.get("networkpolicy", "builds")["spec"]
-    selector = ",".join(f"{key}={value}" for key, value in policy["podSelector"]["matchLabels"].items())
-    assert tenant.kubectl.items("pods", f"--selector={selector}")
+    pods, policy = chosen(tenant, "builds")
+    assert pods
+    assert chosen(tenant, "untrusted")[0] == []
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert "ingress" not in policy
     far, near = (to["ipBlock"] for rule in policy["egress"] for to in rule["to"] if "ipBlock" in to)
     assert "169.254.0.0/16" in far["except"]
     assert near == {"cidr": "10.1.2.3/32"}
+
+
+def test_pods_that_are_not_trusted_have_a_policy_of_their_own_that_lists_names_and_what_the_page_adds(
+    forks: Story,
+) -> None:
+    forks.apply(forks.inline(output={"discard": True}), name="fork")
+    status = forks.succeeds("fork")
+    pods, policy = chosen(forks, "untrusted")
+    assert [pod["metadata"]["name"] for pod in pods] == [status["podName"]]
+    assert chosen(forks, "builds")[0] == [], "two policies would add up"
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert "ingress" not in policy
+    names, *added = policy["egress"]
+    assert names["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert [to["ipBlock"]["cidr"] for rule in added for to in rule["to"]] == ["10.1.2.3/32", "10.1.2.4/32"]

@@ -11,6 +11,7 @@ from imagebuild.api.model import Model, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
+from imagebuild.api.trust import Trust
 
 
 class Isolation(StrEnum):
@@ -66,7 +67,7 @@ class Frontends(ConfigModel):
 
 
 class Allow(ConfigModel):
-    """What ImageBuilds may say in spec.pod, as patterns such as team-*; what is not listed is refused."""
+    """What ImageBuilds may say, as patterns such as team-*; what is not listed is refused."""
 
     labels: tuple[str, ...] | None = None
     """key or key=value, such as kueue.x-k8s.io/queue-name=team-*. Default: none, since a label may join a Service."""
@@ -78,6 +79,24 @@ class Allow(ConfigModel):
     """Names. Default: none."""
     runtime_classes: tuple[str, ...] | None = None
     """Names. Default: none."""
+    node_selector: tuple[str, ...] | None = None
+    """key or key=value. Default: any."""
+    tolerations: tuple[str, ...] | None = None
+    """Keys of taints; one of every taint takes the pattern *. Default: any."""
+    affinity: bool | None = None
+    """Whether pod.affinity may be given: it says in other words what nodeSelector does. Default: true."""
+    secrets: tuple[str, ...] | None = None
+    """Names, of all Secrets that an ImageBuild names anywhere. Default: any of its namespace."""
+    registries: tuple[str, ...] | None = None
+    """Repositories with their host, such as registry.example.com/team-a/* or docker.io/team-a/*, for images and for
+    caches; * is also of slashes. Of other caches s3://BUCKET, or URL/BUCKET with an endpointURL, and
+    accountURL/CONTAINER. What may be read it does not say. Default: any."""
+
+
+class UntrustedBuilds(ConfigModel):
+    runtime_class_name: str | None = None
+    """Of the pods. The runtime must know user namespaces: status.runtimeHandlers of a node says so. Default: the usual
+    one."""
 
 
 class TimeLimits(ConfigModel):
@@ -117,7 +136,7 @@ class PodDefaults(ConfigModel):
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets of the build's namespace with which the node pulls the builder image."""
     allow: Allow = Allow()
-    """What ImageBuilds may say in spec.pod, as patterns such as team-*; what is not listed is refused."""
+    """What ImageBuilds may say, as patterns such as team-*; what is not listed is refused."""
 
 
 class TimeoutDefaults(ConfigModel):
@@ -166,6 +185,10 @@ class NamespacePolicy(ConfigModel):
     """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
     isolation: Isolation | None = None
     """Instead of the mode for all namespaces."""
+    trust: Trust | None = None
+    """Instead of that for all namespaces."""
+    untrusted: UntrustedBuilds = UntrustedBuilds()
+    """Instead of that for all namespaces, key by key."""
     allow: Allow = Allow()
     """Instead of pod.allow; what is not given here is as there."""
     frontends: Frontends | None = None
@@ -185,6 +208,10 @@ class OperatorConfig(ConfigModel):
     """What build pods run."""
     isolation: Isolation = Isolation.ROOTLESS
     """How builds are kept from their node, strongest first. Never lowered by itself."""
+    trust: Trust = Trust.TRUSTED
+    """How far whoever wrote what is built is trusted. An ImageBuild may lower it (spec.trust)."""
+    untrusted: UntrustedBuilds = UntrustedBuilds()
+    """Of builds that are Untrusted."""
     namespaces: tuple[NamespacePolicy, ...] = ()
     """What differs in some namespaces."""
     seccomp_profile: str | None = None

@@ -119,6 +119,8 @@ def _keyword(key: str, value: Any, definitions: dict[str, Schema], path: str) ->
             return {}
         case _ if key in _KEPT or key.startswith("x-kubernetes-"):
             return {key: value}
+        case "const":
+            return {"enum": [value]}
         case "properties":
             return {key: {name: _convert(item, definitions, f"{path}.{name}") for name, item in value.items()}}
         case "items" | "additionalProperties":

@@ -8,7 +8,7 @@ git and what is in the cluster stay equal; the defaults are in the descriptions 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -156,6 +156,10 @@ class ImageBuildSpec(Model):
     """What is read from earlier builds and left for later ones."""
     registry_secrets: Annotated[tuple[RegistrySecret, ...] | None, Field(max_length=16)] = None
     """Secrets with credentials, merged: what fits closest the images pushed wins for a registry, else the last one."""
+    trust: Literal["Untrusted"] | None = None
+    """Untrusted: whoever wrote what is built is not trusted, as with a fork's pull request. The build gets no secrets,
+    ssh and service account, writes no cache, and runs in the mode Userns or not at all. Default: what the administrator
+    says of the namespace, which a spec lowers and never raises."""
     pod: PodSettings | None = None
     """Of the pod that builds."""
     timeouts: Timeouts | None = None

@@ -172,6 +172,8 @@ class Effective(Model):
 
     policy: str | None = None
     """The `match` of the policy in `namespaces` that is in force."""
+    trust: str | None = None
+    """Trusted or Untrusted, by the administrator or by spec.trust."""
     isolation: str
     """The isolation mode, which the administrator sets."""
     builder: str

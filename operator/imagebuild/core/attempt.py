@@ -23,6 +23,7 @@ from imagebuild.core.observe import DONE, Observation, State
 from imagebuild.core.part import Manifest
 from imagebuild.core.pod import pod, pod_hash
 from imagebuild.core.policy import refusal
+from imagebuild.core.trust import distrusted, lowered
 
 
 def attempt(case: Case, status: ImageBuildStatus, seen: Observation | None) -> Decision:
@@ -127,9 +128,11 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
     if case.build.unknown_fields:
         told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
         return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
-    if told := refusal(case.spec, case.config, case.build.namespace) or not_kept(case.spec, case.config):
+    namespace, (spec, config) = case.build.namespace, lowered(case.spec, case.config)
+    told = distrusted(case.spec, case.config, namespace) or refusal(spec, config, namespace) or not_kept(spec, config)
+    if told:
         return case.fail(status, Reason.NOT_ALLOWED, told)
-    if told := unallowed_frontend(case.spec, case.config, case.build.namespace):
+    if told := unallowed_frontend(spec, config, namespace):
         return case.fail(status, Reason.FRONTEND_NOT_ALLOWED, told)
     if told := missing_scanner(case.spec, case.config):
         return case.fail(status, Reason.SPEC_INVALID, told)

@@ -12,6 +12,8 @@ from imagebuild.contract import plan
 from imagebuild.core.attestations import attested
 from imagebuild.core.part import Part, PlanFields
 
+_HUB = "docker.io"
+
 
 def output(spec: ImageBuildSpec, run: Run, *, retried: bool = False) -> Part:
     """Fills {run}; the other placeholders are for the runner, who knows the commit."""
@@ -76,3 +78,14 @@ def repository(image: str) -> str:
     """`registry:5000/app:tag` → `registry:5000/app`."""
     head, slash, last = image.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def normalized(image: str) -> str:
+    """Host and repository, as BuildKit compares them: `docker/dockerfile:1` is `docker.io/docker/dockerfile`."""
+    name = repository(image.partition("@")[0])
+    host, slash, rest = name.partition("/")
+    if not slash or not (any(sign in host for sign in ".:") or host == "localhost" or host != host.lower()):
+        host, rest = _HUB, name
+    if host == f"index.{_HUB}":
+        host = _HUB
+    return f"{host}/{rest if host != _HUB or '/' in rest else f'library/{rest}'}"

@@ -27,6 +27,7 @@ from imagebuild.core.registries import registries
 from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
+from imagebuild.core.trust import labels, lowered, runtime_class
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
 _GRACE_SECONDS = 20
@@ -59,10 +60,11 @@ def pod(
 ) -> Manifest:
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
+    spec, config = lowered(spec, config)
     box = sandbox(config, build.namespace)
     parts = parts_of(build, spec, run, attempt, built_before) + _parts_of_place(spec, config) + box.part
     described = plan.dump(_plan(parts, box, spec, config))
-    pod_spec, theirs = _pod_spec(parts, box, spec, config), marks(spec)
+    pod_spec, theirs = _pod_spec(parts, box, spec, config), _marks(spec, config)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
     annotations = {names.ANNOTATION_POD_HASH: _hash(identity), names.ANNOTATION_PLAN: described}
     return {
@@ -71,6 +73,12 @@ def pod(
         "metadata": _metadata(build, run, attempt, {**box.annotations, **annotations}, theirs),
         "spec": pod_spec,
     }
+
+
+def _marks(spec: ImageBuildSpec, config: OperatorConfig) -> Marks:
+    """A pod that waits and is not to be trusted any more is another one."""
+    theirs = marks(spec)
+    return {**theirs, "labels": {**theirs["labels"], **labels(config)}}
 
 
 def _metadata(build: ImageBuild, run: Run, attempt: int, annotations: dict[str, str], theirs: Marks) -> Manifest:
@@ -164,6 +172,7 @@ def _pod_spec(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorC
         "enableServiceLinks": False,
         **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
         **scheduling(spec),
+        **runtime_class(config),
         **({"nodeSelector": selector} if selector else {}),
         **box.pod,
         "containers": [

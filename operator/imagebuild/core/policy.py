@@ -7,20 +7,22 @@ asks for a rebuild, once the spec or the configuration has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from imagebuild.api.config import Allow, Maxima, NamespacePolicy, OperatorConfig, TimeLimits, TimeoutDefaults
+from imagebuild.api.config import Maxima, NamespacePolicy, OperatorConfig, TimeLimits, TimeoutDefaults
 from imagebuild.api.model import Model
-from imagebuild.api.names import is_ours
-from imagebuild.api.pod import PodSettings, Resources
+from imagebuild.api.pod import Resources
 from imagebuild.api.quantity import amount
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.timespan import seconds
+from imagebuild.core.allowed import refused
 from imagebuild.core.quantity import at_least, at_most
 
 _M = TypeVar("_M", bound=Model)
+_LISTS = "lists what is in"
+_SAID = {"affinity": "says so in"}
 _WILDCARDS = str.maketrans("", "", "*?")
 
 
@@ -57,6 +59,8 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
     return config.model_copy(
         update={
             "cache_volumes": _over(config.cache_volumes, found.cache_volumes),
+            "trust": found.trust or config.trust,
+            "untrusted": _over(config.untrusted, found.untrusted),
             "isolation": found.isolation or config.isolation,
             "frontends": found.frontends or config.frontends,
             "maxima": maxima,
@@ -71,41 +75,11 @@ def refusal(spec: ImageBuildSpec, config: OperatorConfig, namespace: str) -> str
     """What the spec asks for and the administrator does not allow; empty where there is nothing."""
     found = policy(config, namespace)
     where = f"namespaces[{found.match}]." if found else ""
-    allow, settings = config.pod.allow, spec.pod or PodSettings()
-    for field, value, allowed, key in _asked(settings, allow):
-        if not allowed:
-            own = found is not None and getattr(found.allow, _snake(key)) is not None
-            place = f"{where if own else 'pod.'}allow.{key}"
-            return f"{field}: {value} is not allowed: the administrator lists what is in {place}"
+    for each in refused(spec, config.pod.allow):
+        own = found is not None and getattr(found.allow, _snake(each.key)) is not None
+        place = f"{where if own else 'pod.'}allow.{each.key}"
+        return f"{each.field}: {each.value} is not allowed: the administrator {_SAID.get(each.key, _LISTS)} {place}"
     return next(_too_much(spec, config.maxima), "")
-
-
-def _asked(settings: PodSettings, allow: Allow) -> Iterator[tuple[str, str, bool, str]]:
-    """Field, value, whether that is allowed, and the key of the patterns that say so."""
-    for field, value, patterns, key in (
-        ("serviceAccountName", settings.service_account_name, allow.service_accounts, "serviceAccounts"),
-        ("priorityClassName", settings.priority_class_name, allow.priority_classes, "priorityClasses"),
-        ("runtimeClassName", settings.runtime_class_name, allow.runtime_classes, "runtimeClasses"),
-    ):
-        if value is not None:
-            yield f"spec.pod.{field}", value, any(fnmatchcase(value, each) for each in patterns or ()), key
-    yield from _pairs("labels", settings.labels, allow.labels)
-    yield from _pairs("annotations", settings.annotations, allow.annotations)
-
-
-def _pairs(
-    key: str, given: Mapping[str, str] | None, patterns: Iterable[str] | None
-) -> Iterator[tuple[str, str, bool, str]]:
-    """What the operator writes itself nobody else does."""
-    for name, value in (given or {}).items():
-        allowed = not is_ours(name) and any(_fits(name, value, pattern) for pattern in patterns or ())
-        yield f"spec.pod.{key}", f"{name}={value}", allowed, key
-
-
-def _fits(name: str, value: str, pattern: str) -> bool:
-    """`key` allows every value. Both are compared by themselves: the value may look like the name of another."""
-    names, given, values = pattern.partition("=")
-    return fnmatchcase(name, names) and (not given or fnmatchcase(value, values))
 
 
 def _too_much(spec: ImageBuildSpec, maxima: Maxima) -> Iterator[str]:

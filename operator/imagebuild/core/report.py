@@ -32,6 +32,7 @@ from imagebuild.core.isolation import isolation
 from imagebuild.core.limits import limit
 from imagebuild.core.observe import Observation, State
 from imagebuild.core.policy import policy
+from imagebuild.core.trust import lowered, trust
 
 _HISTORY = 5
 FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
@@ -211,9 +212,11 @@ def delay(times: int, seed: str, first: timedelta = FIRST_DELAY) -> timedelta:
 
 
 def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -> Effective:
+    spec, config = lowered(spec, config)
     cache = branch_cache(build, spec)
     return Effective(
         policy=found.match if (found := policy(config, build.namespace)) else None,
+        trust=trust(spec, config),
         isolation=isolation(config, build.namespace),
         builder=config.builder.image,
         cache_repository=cache.repository if cache else None,
