@@ -47,10 +47,9 @@ def _in_container(pins: Pins, where: Places, docker: Engine, mirror: str) -> Ite
     docker.docker(*_run(config), *network, image, *_daemon(), timeout=600)
     try:
         client = Client(gobuild.binary(pins, where.cache, "buildctl"), f"docker-container://{CONTAINER}")
-        words = (client.buildctl, "--addr", client.address, "debug", "workers")
-        ready = lambda: attempt(*words, env=docker.env, timeout=10).returncode == 0  # noqa: E731
-        wait_for("buildkitd", 60, ready, f"docker logs {CONTAINER}")
         os.environ.update(docker.env)  # buildctl calls docker
+        words = (client.buildctl, "--addr", client.address, "debug", "workers")
+        wait_for("buildkitd", 60, lambda: attempt(*words, timeout=10).returncode == 0, f"docker logs {CONTAINER}")
         yield client
     finally:
         docker.succeeds("rm", "--force", "--volumes", CONTAINER)
@@ -60,7 +59,7 @@ def _run(config: Path) -> tuple[str, ...]:
     return (
         *("run", "--detach", "--name", CONTAINER, "--privileged", "--user", "0:0", "--entrypoint", "buildkitd"),
         *("--env", f"BUILDKIT_HOST={SOCKET}", "--volume", f"{config}:/etc/buildkit/buildkitd.toml:ro"),
-        *("--volume", "/var/lib/buildkit"),
+        *("--volume", "/var/lib/buildkit", "--tmpfs", "/tmp"),
     )
 
 

@@ -70,16 +70,17 @@ def pinned(image: Image, pins: Pins, ask: Registries) -> Image:
     return replace(image, args=args)
 
 
-def build(client: Client, image: Image, repository: str, epoch: int, *, fresh: bool = False) -> Published:
-    """Pushed without a tag. Everything in it that has a time has the commit's."""
+def build(client: Client, image: Image, context: Path, repository: str, epoch: int) -> Published:
+    """Pushed without a tag. Everything in it that has a time has the commit's: without cache, whose layers may be of
+    other times, since BuildKit knows files by their content."""
+    where = image.dockerfile.parent.relative_to(REPOSITORY)
     with tempfile.TemporaryDirectory() as scratch:
         metadata = Path(scratch) / "metadata.json"
         run(
             *(client.buildctl, "--addr", client.address, "build", "--progress", "plain", "--frontend", "dockerfile.v0"),
-            *("--local", f"context={REPOSITORY}", "--local", f"dockerfile={image.dockerfile.parent}"),
+            *("--local", f"context={context}", "--local", f"dockerfile={context / where}", "--no-cache"),
             *(word for key, value in image.args.items() for word in ("--opt", f"build-arg:{key}={value}")),
             *("--opt", f"build-arg:SOURCE_DATE_EPOCH={epoch}", "--metadata-file", metadata),
-            *(("--no-cache",) if fresh else ()),
             *("--output", f"type=image,name={repository},push=true,push-by-digest=true,{FORMAT}"),
             timeout=1800,
         )
@@ -90,10 +91,10 @@ def build(client: Client, image: Image, repository: str, epoch: int, *, fresh: b
 FORMAT = "rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true"
 
 
-def again(client: Client, image: Image, published: Published, epoch: int) -> None:
-    """Built without any cache it must be the same image."""
-    with step(f"building {published.which} again, without cache"):
-        second = build(client, image, published.repository, epoch, fresh=True)
+def again(client: Client, image: Image, context: Path, published: Published, epoch: int) -> None:
+    """It must be the same image."""
+    with step(f"building {published.which} again"):
+        second = build(client, image, context, published.repository, epoch)
     if second.digest != published.digest:
         raise Failure(
             f"building {published.which} again",

@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import sys
+import tarfile
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +43,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="DIRECTORY", help="default: dist")
     parser.add_argument("--buildkit", default="", metavar="ADDRESS", help="of a daemon; default: one for this purpose")
     which = ("all", *NAMES)
-    parser.add_argument("--twice", choices=which, help="build it again without cache, and refuse if it is not the same")
+    parser.add_argument("--twice", choices=which, help="build it twice, and refuse if it is not the same again")
     parser.add_argument("--source", default="", metavar="URL", help="of the repository; default: origin's, if HTTPS")
     parser.add_argument("--stand-ins", action="store_true", help="take base images from the local cluster: for tests")
     asked = parser.parse_args()
@@ -91,15 +93,16 @@ def _images(asked: argparse.Namespace, versions: Pins, where: Places, commit: Co
     ask = publish.registries(versions, where)
     mirror = places.load_env(where)["IMAGEBUILD_MIRROR"] if asked.stand_ins else ""
     published = []
-    with Lock(where):
+    with Lock(where), tempfile.TemporaryDirectory() as scratch:
+        context = export(commit, Path(scratch))
         wanted = [publish.pinned(image, versions, ask) for image in images.images(versions, where, mirror)]
         with daemon(versions, where, asked.buildkit, mirror) as client:
             for image in wanted:
                 repository = f"{asked.registry}/{image.dockerfile.parent.name}"
                 with step(f"building {repository}"):
-                    published.append(publish.build(client, image, repository, commit.epoch))
+                    published.append(publish.build(client, image, context, repository, commit.epoch))
                 if asked.twice in {"all", published[-1].which}:
-                    publish.again(client, image, published[-1], commit.epoch)
+                    publish.again(client, image, context, published[-1], commit.epoch)
     return published
 
 
@@ -113,6 +116,14 @@ def clean_commit(version: str) -> Commit:
         raise Failure(f"releasing {version}", f"not committed:\n{changed}", "commit it, or put it away (git stash -u)")
     sha, epoch = _git("show", "--no-patch", "--format=%H %ct", "HEAD").split()
     return Commit(sha, int(epoch))
+
+
+def export(commit: Commit, directory: Path) -> Path:
+    """What is committed and nothing else, with the commit's time, and the same permissions for everybody."""
+    run("git", "archive", "--format=tar", "--output", directory / "commit.tar", commit.sha, cwd=REPOSITORY)
+    with tarfile.open(directory / "commit.tar") as archive:
+        archive.extractall(directory / "commit", filter="data")
+    return directory / "commit"
 
 
 def builder_id(environment: os._Environ[str]) -> str:

@@ -142,7 +142,7 @@ FIXES: tuple[Fix, ...] = (
     Fix(
         finding=Finding.APPARMOR_USERNS,
         text="Load this project's AppArmor profile (manifests/apparmor) on the node and name it as apparmorProfile in "
-        "the operator's configuration; or set it on the node: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, "
+        "the operator's configuration; or set it on the node: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 "
         "and in /etc/sysctl.d to last (Ubuntu 23.10 and newer set it to 1).",
     ),
     Fix(
