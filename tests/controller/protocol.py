@@ -14,8 +14,9 @@ from imagebuild.api import names
 
 
 class Watch:
-    def __init__(self, plural: str, selector: Mapping[str, str]) -> None:
-        self.plural, self._selector = plural, selector
+    def __init__(self, plural: str, selector: Mapping[str, str], namespace: str = "") -> None:
+        """Without a namespace: of all."""
+        self.plural, self._selector, self._namespace = plural, selector, namespace
         self._queue: asyncio.Queue[Document | None] = asyncio.Queue()
 
     def put(self, event: Document | None) -> None:
@@ -23,7 +24,9 @@ class Watch:
         self._queue.put_nowait(event)
 
     def tell(self, change: Change, since: int) -> None:
-        if change.plural == self.plural and change.version > since and (event := change.event(self._selector)):
+        meant = change.plural == self.plural and change.version > since
+        event = change.event(self._selector) if meant else None
+        if event and self._namespace in ("", event[1]["metadata"]["namespace"]):
             self.put({"type": event[0], "object": event[1]})
 
     async def lines(self) -> AsyncIterator[bytes]:

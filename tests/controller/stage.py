@@ -70,6 +70,14 @@ class Stage:
         await operator.says("readyz", "200 ok")
         return operator
 
+    async def limited(self, *namespaces: str) -> Operator:
+        """One that works in these namespaces only."""
+        self.operators.append(
+            Operator(self.api.url, self.config, QUICK, None, len(self.operators) + 1, namespaces=namespaces)
+        )
+        await self.operators[-1].says("readyz", "200 ok")
+        return self.operators[-1]
+
     def starting(self, pace: Pace, election: LeasePace | None) -> Operator:
         self.operators.append(Operator(self.api.url, self.config, pace, election, len(self.operators) + 1))
         return self.operators[-1]

@@ -15,7 +15,7 @@ import yaml
 
 from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.exits import Exit
-from imagebuild.cli.problem import ApiError, Problem
+from imagebuild.cli.problem import ApiError, PodRefusedError, Problem
 
 BUILDS = "/apis/imagebuild.dev/v1alpha1/namespaces/team-a/imagebuilds"
 
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_PATCH = answer  # noqa: N815  http.server's
+    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815  http.server's
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -254,3 +254,35 @@ def test_a_namespace_that_is_missing_is_said_where_that_can_be_known(
             cluster.check_namespace()
     else:
         cluster.check_namespace()
+
+
+PODS = "/api/v1/namespaces/team-a/pods"
+
+
+def test_a_pod_is_made_and_deleted_with_the_time_it_has_to_end(api: Api, cluster: Cluster) -> None:
+    document = {"metadata": {"name": "probe"}}
+    api.answers = {PODS: (201, {"metadata": {"uid": "u"}}), f"{PODS}/probe": (200, {})}
+    assert cluster.create_pod(document)["metadata"]["uid"] == "u"
+    cluster.delete_pod("probe", grace=2)
+    assert api.asked == [
+        ("POST", PODS, {}, document),
+        ("DELETE", f"{PODS}/probe", {"gracePeriodSeconds": "2"}, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "said"),
+    [
+        (403, 'pods "x" is forbidden: violates PodSecurity "restricted"', PodRefusedError, "violates PodSecurity"),
+        (422, 'Pod "x" is invalid', PodRefusedError, "is invalid"),
+        (403, 'pods is forbidden: User "u" cannot create resource "pods"', ApiError, "You may not create pods"),
+        (503, "etcd is away", ApiError, "cannot answer just now"),
+    ],
+)
+def test_a_pod_that_admission_refuses_is_told_from_one_that_its_user_may_not_make(
+    api: Api, cluster: Cluster, *, code: int, message: str, kind: type[ApiError], said: str
+) -> None:
+    api.answers = {PODS: (code, {"message": message})}
+    with pytest.raises(ApiError, match=said) as refused:
+        cluster.create_pod({"metadata": {"name": "x"}})
+    assert type(refused.value) is kind

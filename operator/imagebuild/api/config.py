@@ -133,6 +133,9 @@ class PodDefaults(ConfigModel):
         requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
     )
     """Of the build container."""
+    processes: Annotated[int, Field(ge=256)] | None = 8192
+    """Processes and threads that a build may have at once, in the modes Userns and UsernsMasked. null: as many as the
+    node allows, which holds for Rootless in any case."""
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets of the build's namespace with which the node pulls the builder image."""
     allow: Allow = Allow()

@@ -1,6 +1,7 @@
 """The API server: every request that the commands make. The only importer of `kubernetes`, and their only I/O to it.
 
-What it needs is create, get, list and watch on imagebuilds and get on pods/log; patch for `cancel` and its like.
+What it needs is create, get, list and watch on imagebuilds and get on pods/log; patch for `cancel` and its like; and
+create, get and delete on pods for `doctor`.
 """
 
 from __future__ import annotations
@@ -105,6 +106,15 @@ class Cluster:
                 raise
             return made
 
+    def create_pod(self, document: Mapping[str, Any]) -> Document:
+        """Raises PodRefusedError where admission does not take it."""
+        name = document["metadata"]["name"]
+        return self._json(Request(verb="create", resource="pods", namespace=self.namespace, name=name), body=document)
+
+    def delete_pod(self, name: str, *, grace: int) -> None:
+        request = Request(verb="delete", resource="pods", namespace=self.namespace, name=name)
+        self._json(request, query={"gracePeriodSeconds": str(grace)})
+
     def patch(self, name: str, patch: Mapping[str, Any]) -> Document:
         request = Request(verb="patch", resource=names.PLURAL, namespace=self.namespace, name=name)
         return self._json(request, body=patch)
@@ -177,7 +187,7 @@ class Cluster:
     def _send(
         self, request: Request, query: Mapping[str, str], body: Mapping[str, Any] | None, timeout: float | None
     ) -> urllib3.BaseHTTPResponse:
-        method = {"create": "POST", "patch": "PATCH"}.get(request.verb, "GET")
+        method = {"create": "POST", "patch": "PATCH", "delete": "DELETE"}.get(request.verb, "GET")
         kind = _MERGE_PATCH if method == "PATCH" else "application/json"
         _, url, headers, *_ = self._api.param_serialize(
             method,

@@ -19,6 +19,7 @@ COMMANDS = {
     "rebuild": "Build the same once more",
     "suspend": "Start nothing until it is resumed",
     "resume": "Go on with what was suspended",
+    "doctor": "Which isolation mode the nodes can run, and what to do where they cannot",
     "gather": "What a bug report needs, in one file, without secrets",
     "completion": "Completion for bash, zsh and fish",
 }

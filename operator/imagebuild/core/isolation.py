@@ -27,6 +27,9 @@ class Sandbox:
     annotations: dict[str, str]
     part: Part
     process_sandbox: bool
+    processes: int | None
+    """The kernel counts them by user and user namespace: without one, all build pods of a node together. A build that
+    reaches the bound would be one that stops its neighbours."""
 
 
 def isolation(config: OperatorConfig, namespace: str) -> Isolation:
@@ -58,6 +61,7 @@ def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:
         annotations={names.ANNOTATION_SUBID: layout.SUB_IDS_IN_POD} if userns else {},
         part=_sub_ids() if userns else Part(),
         process_sandbox=unmasked,
+        processes=config.pod.processes if userns else None,
     )
 
 

@@ -109,6 +109,7 @@ class Daemon:
         *,
         frontends: tuple[str, ...] | None = None,
         sandbox: bool,
+        processes: int | None = None,
         state: Path | None = None,
         patience: float = _START_SECONDS,
     ) -> None:
@@ -119,7 +120,7 @@ class Daemon:
         self._log = work / "report" / "buildkitd.log"
         self._config = work / "buildkitd.toml"
         self._config.write_text(configuration(registries, frontends) + (_BOUNDS if self._keeps else ""))
-        self._sandbox, self._patience = sandbox, patience
+        self._sandbox, self._patience, self._processes = sandbox, patience, processes
         self._client: socket.socket | None = None
         self.seconds = 0.0
 
@@ -130,7 +131,8 @@ class Daemon:
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         with self._log.open("wb") as log:
-            self._process = process.start(self._argv(), {**self._env, **_STEP_LOGS}, output=log)
+            env = {**self._env, **_STEP_LOGS}
+            self._process = process.start(self._argv(), env, output=log, processes=self._processes)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -116,6 +116,7 @@ def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> 
         plan.registries,
         frontends=plan.frontends,
         sandbox=plan.process_sandbox,
+        processes=plan.processes,
         state=state,
     )
 
