@@ -12,8 +12,8 @@ import yaml
 
 from imagebuild.api.config import OperatorConfig
 from imagebuild.cli.__main__ import run
+from imagebuild.cli.configuration import load, named_by
 from imagebuild.cli.exits import Exit
-from imagebuild.cli.policy.configuration import load, named_by
 from imagebuild.cli.policy.settings import Explained, explain, values
 from imagebuild.cli.policy.trial import trial
 from imagebuild.cli.problem import Problem

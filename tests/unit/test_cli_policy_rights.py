@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagebuild.cli.cluster import Cluster
-from imagebuild.cli.policy.configuration import in_cluster
+from imagebuild.cli.configuration import in_cluster
 from imagebuild.cli.problem import Problem
 from unit.cliserver import Api, kubeconfig, serving
 

@@ -31,7 +31,7 @@ READY = {"type": "Ready", "status": "True"}
 TAINT = {"key": "gpu", "effect": "NoSchedule"}
 SYSTEM = "/api/v1/namespaces/imagebuild-system"
 DEPLOYMENT = "/apis/apps/v1/namespaces/imagebuild-system/deployments/imagebuild-operator"
-VOLUMES = {"spec": {"template": {"spec": {"volumes": [{"configMap": {"name": "c"}}]}}}}
+VOLUMES = {"spec": {"template": {"spec": {"volumes": [{"configMap": {"name": "imagebuild-operator-c"}}]}}}}
 
 
 def node_document(name: str, ready: bool = True, pool: str = "", **more: Any) -> dict[str, Any]:
@@ -184,6 +184,9 @@ class Server:
             raise ApiError(found, "refused")
         return dict(found)
 
+    def rules(self, namespace: str) -> dict[str, Any]:
+        return {}
+
     def _pod(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.pods[name]
         if "raises" in found["status"]:
@@ -267,15 +270,15 @@ def test_a_cluster_without_a_node_for_pods_is_an_error_that_names_them() -> None
 
 def test_the_configuration_is_the_operators_with_what_the_command_line_says() -> None:
     text = json.dumps({"builder": {"image": "r/b:1"}, "isolation": "Userns"})
-    server = Server(answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/c": {"data": {"config.yaml": text}}})
+    server = Server(answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/imagebuild-operator-c": {"data": {"config.yaml": text}}})
     config, note = configuration(server, "imagebuild-system", builder=None, seccomp_profile="p.json")
     assert (config.isolation, config.builder.image, config.seccomp_profile, note) == (USERNS, "r/b:1", "p.json", "")
 
 
-@pytest.mark.parametrize(("answer", "said"), [(403, "may not be read"), (404, "is not there"), ('{"no": 1}', "not one of this version"), (":\n- ]", "not YAML")])  # fmt: skip
+@pytest.mark.parametrize(("answer", "said"), [(403, "may not read"), (404, "There is no"), ('{"no": 1}', "cannot read"), (":\n- ]", "not YAML")])  # fmt: skip
 def test_a_configuration_that_is_not_known_needs_the_builder_image_only(answer: Any, said: str) -> None:
     read = {"data": {"config.yaml": answer}} if isinstance(answer, str) else answer
-    server = Server(answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/c": read})
+    server = Server(answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/imagebuild-operator-c": read})
     with pytest.raises(Problem, match=said):
         configuration(server, "imagebuild-system", builder=None)
     config, note = configuration(server, "imagebuild-system", builder=builder("r/b:2"))

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from imagebuild.cli import show
+from imagebuild.cli import configuration, show
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.options import read_spec
-from imagebuild.cli.policy import configuration, telling
+from imagebuild.cli.policy import telling
 from imagebuild.cli.policy.settings import Explained, explain
 from imagebuild.cli.policy.trial import Trial, trial
 from imagebuild.cli.session import HELP, Session, in_session, place

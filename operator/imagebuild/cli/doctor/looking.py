@@ -43,6 +43,8 @@ class Pods(Protocol):
 
     def read(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]: ...
 
+    def rules(self, namespace: str) -> dict[str, Any]: ...
+
 
 @dataclass(slots=True)
 class _Lane:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import click
 import yaml
@@ -11,18 +11,22 @@ from pydantic import ValidationError
 
 from imagebuild import __version__
 from imagebuild.api.config import OperatorConfig
+from imagebuild.cli.gather import OPERATOR, config_maps
 from imagebuild.cli.problem import ApiError, Problem
-
-if TYPE_CHECKING:
-    from imagebuild.cli.cluster import Cluster
 
 Document = dict[str, Any]
 
-OPERATOR = "imagebuild-operator"
-"""The name of the Deployment, and of the ConfigMap, behind which kustomize puts a hash."""
 _KEY = "config.yaml"
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _WITH_A_FILE = "Or give a copy of it: --config FILE."
+
+
+class Source(Protocol):
+    """Of cluster.Cluster, what it takes."""
+
+    def read(self, path: str) -> Document: ...
+
+    def rules(self, namespace: str) -> Document: ...
 
 
 def in_file(path: Path) -> OperatorConfig:
@@ -32,7 +36,7 @@ def in_file(path: Path) -> OperatorConfig:
         raise click.BadParameter(f"{path} cannot be read: {error}", param_hint="'--config'") from error
 
 
-def in_cluster(cluster: Cluster, namespace: str) -> OperatorConfig:
+def in_cluster(cluster: Source, namespace: str) -> OperatorConfig:
     """`namespace`: the operator's own."""
     try:
         name = named_by(cluster.rules(namespace)) or _named_by_deployment(cluster, namespace)
@@ -62,11 +66,10 @@ def named_by(rules: Document) -> str | None:
     return None
 
 
-def _named_by_deployment(cluster: Cluster, namespace: str) -> str:
+def _named_by_deployment(cluster: Source, namespace: str) -> str:
     """For who may read more than that Role grants, where it is not there."""
-    found = cluster.read(f"/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}")
-    volumes = found["spec"]["template"]["spec"].get("volumes") or ()
-    return next((each["configMap"]["name"] for each in volumes if "configMap" in each), OPERATOR)
+    names = config_maps(cluster.read(f"/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}"))
+    return min(names, key=lambda name: not name.startswith(OPERATOR), default=OPERATOR)
 
 
 def load(text: str, where: str) -> OperatorConfig:
