@@ -270,7 +270,9 @@ def test_a_cluster_without_a_node_for_pods_is_an_error_that_names_them() -> None
 
 def test_the_configuration_is_the_operators_with_what_the_command_line_says() -> None:
     text = json.dumps({"builder": {"image": "r/b:1"}, "isolation": "Userns"})
-    server = Server(answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/imagebuild-operator-c": {"data": {"config.yaml": text}}})
+    server = Server(
+        answers={DEPLOYMENT: VOLUMES, f"{SYSTEM}/configmaps/imagebuild-operator-c": {"data": {"config.yaml": text}}}
+    )
     config, note = configuration(server, "imagebuild-system", builder=None, seccomp_profile="p.json")
     assert (config.isolation, config.builder.image, config.seccomp_profile, note) == (USERNS, "r/b:1", "p.json", "")
 
