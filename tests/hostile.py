@@ -422,7 +422,7 @@ UNTRUSTED = (
         test="e2e/test_untrusted.py::test_where_the_mode_is_another_it_is_refused_with_the_setting_that_has_to_change",
     ),
     Row(
-        tried="secrets, SSH keys, a service account, a volume for a cache, another frontend, or a cache to write",
+        tried="secrets, SSH keys, a service account, a claim as its source or cache, another frontend, or a cache to write",
         outcome="refused: `NotAllowed`, before there is a pod",
         why="the operator looks at the spec before it makes a pod",
         test="e2e/test_untrusted.py::test_what_it_asks_for_in_vain_is_told_and_nothing_is_started",

@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.schema import pruned
 from imagebuild.api import names
-from imagebuild.api.crd import crd
+from imagebuild.api.crd import UNSEEN, crd
 from imagebuild.api.status import timestamp
 
 Document = dict[str, Any]
@@ -87,8 +87,9 @@ class Objects:
         api_version, kind = KINDS[plural]
         served = {"uid": f"{kind.lower()}-{next(self._uids)}", "creationTimestamp": timestamp(datetime.now(UTC))}
         body = {name: value for name, value in document.items() if name not in ("metadata", "status")}
-        first = {"status": {"phase": "Pending"}} if plural == PODS else {}
-        created = {"apiVersion": api_version, "kind": kind, **body, **first}
+        statuses: dict[str, Document] = {PODS: {"phase": "Pending"}, BUILDS: UNSEEN}
+        first = statuses.get(plural)
+        created = {"apiVersion": api_version, "kind": kind, **body, **({"status": dict(first)} if first else {})}
         stored = self._store(plural, None, {**created, "metadata": {**meta, **served, "generation": 1}})
         self._collect_garbage()
         return stored

@@ -7,6 +7,7 @@ import asyncio
 import make
 from controller.objects import BUILDS, PODS
 from controller.stage import Stage
+from imagebuild.api.crd import UNSEEN
 from imagebuild.contract.reasons import Reason
 
 STATUS = f"{BUILDS}/status"
@@ -18,7 +19,7 @@ async def test_killed_before_the_status_is_written_it_adopts_the_pod(stage: Stag
     stage.apply()
     await stage.api.until("the first status write", lambda: held.met)
     await operator.kill()
-    assert stage.status() == {}
+    assert stage.status() == UNSEEN
     await stage.operator()
     status = await stage.succeeds()
     assert (len(stage.pods()), status["attempt"], stage.api.count("create", PODS)) == (1, 1, 1)

@@ -19,6 +19,7 @@ import yaml
 from documents import blocks
 from e2e.conftest import BASELINE
 from e2e.story import Story
+from imagebuild.api.crd import UNSEEN
 from testbed.deploy import DEPLOYMENT, NAMESPACE, image, operator_config, without_operator
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import ROOT
@@ -139,7 +140,7 @@ def test_in_a_namespace_of_nobody_nothing_is_built(rooms: Rooms) -> None:
     for name in rooms.watched:
         rooms.stories[name].apply(rooms.stories[name].inline(), name="later")
         rooms.stories[name].succeeds("later")
-    assert "status" not in rooms.stories[rooms.alone].kubectl.get("imagebuild", "app")
+    assert rooms.stories[rooms.alone].kubectl.get("imagebuild", "app")["status"] == UNSEEN
     assert rooms.stories[rooms.alone].pods() == []
 
 

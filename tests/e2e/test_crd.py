@@ -294,6 +294,11 @@ BAD = {
         spec(cache={"import": [{"s3": {**S3, "endpointURL": "https://a:b@s3.example.com"}}]}),
         "must be https://host without a password",
     ),
+    "a way up in the URL of a store": (
+        spec(cache={"import": [{"s3": {**S3, "endpointURL": "https://s3.example.com/team-a/../team-b"}}]}),
+        "must not have '..'",
+    ),
+    "a bucket with a path": (spec(cache={"import": [{"s3": {**S3, "bucket": "a/b"}}]}), "must have letters, digits"),
     "a bucket with a comma": (spec(cache={"import": [{"s3": {**S3, "bucket": "a,b=c"}}]}), "must have letters, digits"),
     "a cache volume of neither kind": (spec(cache={"volume": {}}), "give claimName for a claim of yours, or template"),
     "a cache volume of both kinds": (

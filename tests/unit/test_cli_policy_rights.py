@@ -61,7 +61,9 @@ def test_the_operators_configuration_is_found_by_who_may_read_it(
 @pytest.mark.parametrize(
     ("answers", "said", "step"),
     [
-        pytest.param({RULES: rules(), DEPLOYMENT: FORBIDDEN}, "You may not read", "configuration.yaml", id="no right"),
+        pytest.param(
+            {RULES: rules(), DEPLOYMENT: FORBIDDEN}, "You may not read", "imagebuild-configuration", id="no right"
+        ),
         pytest.param(
             {RULES: rules("imagebuild-operator-1"), f"{HOME}imagebuild-operator-1": FORBIDDEN},
             "You may not read",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import make
+from imagebuild.api import names
 from imagebuild.api.config import Isolation
 from imagebuild.contract import layout
 from imagebuild.contract.reasons import Reason
@@ -30,12 +31,18 @@ IDMAP = (
 POLICY = 'admission webhook "p.example.com" denied the request: spec.hostUsers must not be set'
 FEATURES = "Pod was rejected: Pod requires node features that are not available: UserNamespacesHostNetworkSupport"
 APPARMOR = "Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host"
+RUNTIME = 'failed to create pod sandbox: the handler "runc" does not support user namespaces'
+OTHERS = 'admission webhook "p.example.com" denied the request: in user namespace shop label team is missing'
 QUOTA = 'pods "a" is forbidden: exceeded quota: builds'
 
 
 def spec(mode: Isolation) -> Manifest:
     box = sandbox(make.make_config(isolation=mode), "team-a")
     return {**box.pod, "containers": [{"name": layout.CONTAINER, "securityContext": box.container}]}
+
+
+def pod(mode: Isolation, **labels: str) -> Manifest:
+    return {"metadata": {"labels": labels}, "spec": spec(mode)}
 
 
 @pytest.mark.parametrize(
@@ -49,20 +56,27 @@ def spec(mode: Isolation) -> Manifest:
         pytest.param(FEATURES, MASKED, ROOTLESS, id="a kubelet without user namespaces"),
         pytest.param(POLICY, ROOTLESS, None, id="nothing follows the last one"),
         pytest.param(QUOTA, USERNS, None, id="another cause"),
+        pytest.param(RUNTIME, USERNS, ROOTLESS, id="a runtime without user namespaces"),
+        pytest.param(OTHERS, USERNS, None, id="a user's namespace is another thing"),
     ],
 )
 def test_who_cannot_do_a_mode_is_told_the_next_one_that_would_do(
     message: str, mode: Isolation, found: Isolation | None
 ) -> None:
-    told = naming(message, spec(mode), 1000)
+    told = naming(message, pod(mode), 1000)
     assert told.startswith(message)
     assert told.partition(" - ")[2] == (
         f"the isolation mode {mode} does not work here; the next one is {found}" if found else ""
     )
 
 
+def test_a_build_that_is_not_trusted_is_told_of_no_other_mode() -> None:
+    told = naming(POLICY, pod(USERNS, **{names.LABEL_TRUST: names.UNTRUSTED}), 1000)
+    assert told.endswith("does not work here; no other will do for a build that is Untrusted")
+
+
 def test_a_long_message_gives_way_to_the_mode() -> None:
-    told = naming("hostUsers " * 100, spec(USERNS), 200)
+    told = naming("hostUsers " * 100, pod(USERNS), 200)
     assert len(told) == 200
     assert told.endswith("the next one is Rootless")
 

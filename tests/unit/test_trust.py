@@ -190,6 +190,11 @@ def test_in_another_mode_it_is_refused_with_the_setting_that_has_to_change(mode:
     )
 
 
+def test_without_a_seccomp_profile_it_is_refused_too() -> None:
+    needs = "a build that is Untrusted (spec.trust) needs a seccomp profile: the administrator takes that out"
+    assert f"seccompUnconfined: {needs}" in refusal(written={"trust": "Untrusted"}, **USERNS, seccompUnconfined=True)
+
+
 S3 = {"bucket": "b", "region": "eu-central-1"}
 ASKED: dict[str, tuple[dict[str, Any], str]] = {
     "another frontend": (
@@ -197,6 +202,10 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         "spec.dockerfile.frontend: … is read by BuildKit's own frontend",
     ),
     "secrets": ({"secrets": [{"id": "a", "secretKeyRef": {"name": "a", "key": "a"}}]}, "spec.secrets: … gets none"),
+    "a claim": (
+        {"source": {"volume": {"claimName": "cache"}}},
+        "spec.source.volume: … reads no claim, which may be the cache of another",
+    ),
     "SSH keys": ({"ssh": [{"id": "a", "secretRef": {"name": "a"}}]}, "spec.ssh: … gets none"),
     "a service account": (
         {"pod": {"serviceAccountName": "builder"}},

@@ -12,7 +12,24 @@ from imagebuild.api.model import Model, ObjectName, RelativePath, rules, text
 _Word = Annotated[
     str, text(255, ("self.matches('^[a-zA-Z0-9][a-zA-Z0-9._/-]*$')", "must have letters, digits, '.', '_', '-', '/'"))
 ]
-_Url = Annotated[str, text(512, ("self.matches('^https?://[^ ,\"@]+$')", "must be https://host without a password"))]
+_NO_WAY_UP = ("!self.contains('..')", "must not have '..'")
+"""The administrator's list `allow.registries` compares such places as text."""
+_Url = Annotated[
+    str,
+    text(
+        512,
+        ("self.matches('^https?://[^ ,\"@?#%]+$')", "must be https://host without a password, '?', '#' or '%'"),
+        _NO_WAY_UP,
+    ),
+]
+_Bucket = Annotated[
+    str,
+    text(
+        63,
+        ("self.matches('^[a-zA-Z0-9$][a-zA-Z0-9._-]*$')", "must have letters, digits, '.', '_', '-'"),
+        _NO_WAY_UP,
+    ),
+]
 _Ref = Annotated[
     str,
     text(
@@ -45,7 +62,7 @@ class RegistryCache(Model):
 class S3Cache(Model):
     """Of an object store that speaks S3. Credentials come from cache.s3Credentials, or from the pod's identity."""
 
-    bucket: Annotated[_Word, Field(max_length=63)]
+    bucket: _Bucket
     """It must exist."""
     region: Annotated[_Word, Field(max_length=63)]
     """Such as eu-central-1; of a server of one's own often us-east-1."""
@@ -64,7 +81,7 @@ class AzureBlobCache(Model):
 
     account_url: Annotated[_Url, Field(alias="accountURL")]
     """Such as https://account.blob.core.windows.net."""
-    container: Annotated[_Word | None, Field(max_length=63)] = None
+    container: _Bucket | None = None
     """Default: buildkit-cache."""
     name: _Word | None = None
     """Of the cache in the container. Default: buildkit."""

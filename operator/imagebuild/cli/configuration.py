@@ -45,7 +45,7 @@ def in_cluster(cluster: Source, namespace: str) -> OperatorConfig:
         if error.status == _FORBIDDEN:
             raise Problem(
                 f"You may not read the operator's configuration in the namespace {namespace}.",
-                f"An administrator gives all users that right: manifests/operator/configuration.yaml. {_WITH_A_FILE}",
+                f"An administrator adds your group to the RoleBinding imagebuild-configuration there. {_WITH_A_FILE}",
             ) from error
         if error.status == _NOT_FOUND:
             raise Problem(

@@ -38,7 +38,6 @@ class Facts:
     """The pod's own: one without a user namespace maps each id to itself."""
     proc_masked: bool = False
     """Parts of /proc are covered, so that no step can have a /proc of its own."""
-    no_new_privileges: bool = False
     confinement: str = ""
     """The profile of AppArmor, or the label of SELinux."""
     max_user_namespaces: int | None = None
@@ -48,8 +47,6 @@ class Facts:
     """Of the volume that BuildKit works in."""
     disk_free: int | None = None
     """MiB there."""
-    memory_limit: int | None = None
-    """MiB, of the container."""
 
 
 def dump(facts: Facts) -> str:

@@ -53,6 +53,8 @@ class Metrics:
         self._start_seconds = histogram("imagebuild_start_seconds", told, buckets=_START_SECONDS)
         told = "From the start of the container of a run's last pod to its end."
         self._build_seconds = histogram("imagebuild_build_seconds", told, ["phase"], buckets=_BUILD_SECONDS)
+        for phase in (Phase.SUCCEEDED, Phase.FAILED):
+            self._build_seconds.labels(phase)  # there from the start, as what has no labels is
         self._steps = counter("imagebuild_steps", "Steps of builds that succeeded.")
         self._cached = counter("imagebuild_steps_cached", "Those of them that came from the cache.")
         told = "Requests to the API server, without those of the watches. Code none: there was no answer."

@@ -62,7 +62,7 @@ def refused(
 ) -> Report:
     """The API server did not take the pod: with a time to wake the build waits, without one it has failed."""
     if reason is Reason.POD_REJECTED:
-        message = naming(message, create.manifest["spec"], _REFUSAL_MAX)
+        message = naming(message, create.manifest, _REFUSAL_MAX)
     if wake_at is None:
         return to_report(build, report.failed(create.status, reason, message), context)
     return to_report(build, report.waiting(create.status, reason, message), context, wake_at)

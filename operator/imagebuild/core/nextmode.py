@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from imagebuild.api import names
 from imagebuild.api.config import Isolation
 
 __all__ = ["naming"]
@@ -16,18 +17,22 @@ __all__ = ["naming"]
 _UNMASKED = re.compile(r"\bprocMount\b|\bProcMountType\b")
 """Pod Security before 1.35, and policies that were made for it."""
 _USER_NAMESPACE = re.compile(
-    r"\bhostUsers\b|\bUserNamespaces|\buser namespaces?\b|idmap|MOUNT_ATTR_IDMAP|id-?mapped", re.IGNORECASE
+    r"\bhostUsers\b|\bUserNamespaces|\bsupports? (?:for )?user ?namespaces?\b|\buser ?namespaces? (?:is|are) not\b"
+    r"|idmap|id-?mapped",
+    re.IGNORECASE,
 )
 """A policy, a kubelet, a runtime or a file system that knows none."""
 
 
-def naming(message: str, spec: Mapping[str, Any], limit: int) -> str:
+def naming(message: str, pod: Mapping[str, Any], limit: int) -> str:
     """The message of whoever refused the pod, at most so many characters, and the mode that would do, if one would."""
-    mode = _mode(spec)
+    mode = _mode(pod.get("spec") or {})
     found = _next(message, mode)
     if found is None:
         return message[:limit]
-    words = f" - the isolation mode {mode} does not work here; the next one is {found}"
+    trusted = names.LABEL_TRUST not in (pod["metadata"].get("labels") or {})
+    other = f"the next one is {found}" if trusted else "no other will do for a build that is Untrusted"
+    words = f" - the isolation mode {mode} does not work here; {other}"
     return message[: limit - len(words)] + words
 
 

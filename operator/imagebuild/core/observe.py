@@ -137,7 +137,7 @@ def observe(document: Document) -> Observation:
         cache_claim=_cache_claim(document.get("spec") or {}),
         deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
-        **_named(_progress(status, container, stop), document.get("spec") or {}),
+        **_named(_progress(status, container, stop), document),
     )
 
 
@@ -175,11 +175,11 @@ def _progress(status: Document, container: Document, stop: str) -> dict[str, Any
     return {"state": State.WAITING, "reason": reason, "message": message}
 
 
-def _named(progress: dict[str, Any], spec: Document) -> dict[str, Any]:
+def _named(progress: dict[str, Any], pod: Document) -> dict[str, Any]:
     """With the isolation mode that would do, where the pod's does not."""
     message = progress.get("message", "")
     unfit = progress["reason"] is Reason.CONTAINER_NOT_STARTED
-    return {**progress, "message": naming(message, spec, _MESSAGE_MAX) if unfit else message[:_MESSAGE_MAX]}
+    return {**progress, "message": naming(message, pod, _MESSAGE_MAX) if unfit else message[:_MESSAGE_MAX]}
 
 
 def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:

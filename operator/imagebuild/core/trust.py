@@ -53,6 +53,9 @@ def distrusted(spec: ImageBuildSpec, config: OperatorConfig, namespace: str) -> 
     if mode is not Isolation.USERNS:
         needs = f"a build that is Untrusted ({why}) needs Userns, and {mode} is in force here"
         return f"isolation: {needs}: the administrator sets {_place_of_isolation(config, namespace)} to Userns"
+    if config.seccomp_unconfined:
+        needs = f"a build that is Untrusted ({why}) needs a seccomp profile"
+        return f"seccompUnconfined: {needs}: the administrator takes that out of the operator's configuration"
     for field, gets in _asked(spec, config):
         return f"{field}: a build that is Untrusted ({why}) {gets}: leave it out, or {way_out}"
     return ""
@@ -80,6 +83,8 @@ def _asked(spec: ImageBuildSpec, config: OperatorConfig) -> Iterator[tuple[str, 
     for field, asked in (("secrets", spec.secrets), ("ssh", spec.ssh)):
         if asked:
             yield f"spec.{field}", "gets none"
+    if spec.source and spec.source.volume:
+        yield "spec.source.volume", "reads no claim, which may be the cache of another"
     if settings.service_account_name:
         yield "spec.pod.serviceAccountName", "has no identity"
     only = config.untrusted.runtime_class_name

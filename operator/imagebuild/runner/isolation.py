@@ -4,17 +4,19 @@ word, and a build must not run with less between it and the node than the admini
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from imagebuild.contract import layout
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner.problem import Problem
 
-__all__ = ["check"]
+__all__ = ["check", "masked"]
 
 _OF_THE_NODE = ["0", "0", "4294967295"]
 """/proc/self/uid_map where no user namespace has been made."""
 _MASKED = {"/proc/kcore", "/proc/sys"}
+"""What container engines hide. What else is mounted below /proc shows something, such as a graphics card's driver."""
 
 
 def check(*, sandbox: bool, proc: Path = Path("/proc/self"), sub_ids: Path = Path("/etc/subuid")) -> None:
@@ -22,9 +24,13 @@ def check(*, sandbox: bool, proc: Path = Path("/proc/self"), sub_ids: Path = Pat
     wants_namespace = sub_ids.exists() and sub_ids.read_text() == layout.SUB_IDS_IN_POD
     if wants_namespace and (proc / "uid_map").read_text().split() == _OF_THE_NODE:
         raise _lacks("hostUsers: false", "it has no user namespace", "Rootless")
-    mounts = {line.split()[4] for line in (proc / "mountinfo").read_text().splitlines()}
-    if sandbox and mounts & _MASKED:
+    if sandbox and masked(line.split()[4] for line in (proc / "mountinfo").read_text().splitlines()):
         raise _lacks("procMount: Unmasked", "its /proc is masked", "UsernsMasked")
+
+
+def masked(mounts: Iterable[str]) -> bool:
+    """Whether an engine has hidden parts of /proc, by what is mounted where."""
+    return not _MASKED.isdisjoint(mounts)
 
 
 def _lacks(field: str, seen: str, other: str) -> Problem:

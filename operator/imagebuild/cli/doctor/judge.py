@@ -94,12 +94,6 @@ _DAEMON: tuple[tuple[str, Check, Finding], ...] = (
     (r"overlay", Check.OVERLAY, Finding.OVERLAY),
 )
 """What the runner says of a daemon that does not start (runner/daemon.py), by patterns."""
-_NOT_OF = {
-    Isolation.USERNS: (),
-    Isolation.USERNS_MASKED: (Check.PROC,),
-    Isolation.ROOTLESS: (Check.USERNS, Check.PROC),
-}
-"""Checks of what a mode does not have."""
 _MEASURED = (Check.KERNEL, Check.DISK, Check.MEMORY)
 _USERNS = re.compile(r"user ?namespace|userns|hostUsers|idmap|uid_map|id-?mapp", re.IGNORECASE)
 _REASONS: Mapping[str, _Trouble] = {
