@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from generator import page
 from generator.commands import commands
 from generator.golden import golden
 from generator.reference import reference
@@ -29,6 +30,8 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "commands.md": f"<!-- {_MADE} -->\n\n{commands()}",
         SECCOMP_MODULE: _seccomp_module(),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
+        GOLDEN / "page-built.html": f"<!-- {_MADE} -->\n{page.built()}",
+        GOLDEN / "page-failed.html": f"<!-- {_MADE} -->\n{page.failing()}",
     }
 
 
