@@ -187,9 +187,10 @@ REACHES = (
     ),
     Attempt(
         name="processes",
-        tried="300 processes in one step",
-        succeeds=EVERY,
-        why="the only bound is the node's: set `podPidsLimit` in the kubelet's configuration",
+        tried="as many processes and threads as it can have, after raising the limit",
+        succeeds=frozenset({"Rootless"}),
+        why="`pod.processes` of the operator's configuration, for all users of a build together; the kernel lets only the "
+        "node's root raise it. In `Rootless` the node's is the only one: set `podPidsLimit` in the kubelet's configuration",
     ),
 )
 
@@ -370,6 +371,34 @@ BOUNDS = (
     ),
 )
 
+NAMES = (
+    Row(
+        tried="to name a Secret that one may neither read nor use, anywhere in the spec",
+        outcome="refused by the API server, which names the Secret",
+        why="the component `requester-rights`",
+        test="e2e/test_requester_rights.py::test_a_secret_is_named_by_who_may_get_or_use_it_and_by_nobody_else",
+    ),
+    Row(
+        tried="to hide it among so many that nobody could look at all of them",
+        outcome="refused by the API server",
+        why="it looks at twelve, and takes no more from who may not use them all",
+        test="e2e/test_requester_rights.py::test_more_secrets_than_can_be_looked_at_are_refused_in_words",
+    ),
+    Row(
+        tried="to change the Dockerfile of somebody else's ImageBuild, to get at the Secrets that it names",
+        outcome="refused by the API server",
+        why="a change of what is built is looked at whole",
+        test="e2e/test_requester_rights.py"
+        "::test_somebody_elses_build_is_changed_in_all_but_what_it_does_with_its_secrets",
+    ),
+    Row(
+        tried="to build as a service account that one may neither be nor use",
+        outcome="refused by the API server",
+        why="the component `requester-rights`",
+        test="e2e/test_requester_rights.py::test_a_service_account_is_named_by_who_may_be_it_or_use_it",
+    ),
+)
+
 KEEPS = (
     Row(
         tried="values of each kind of secret, looked for in everything that stays: log, pod, status, events, image, cache",
@@ -427,7 +456,7 @@ UNTRUSTED = (
 )
 
 ATTEMPTS = READS + REACHES
-ROWS = ENDS + LIES + INJECTS + UNTRUSTED + KEEPS + BOUNDS
+ROWS = ENDS + LIES + INJECTS + UNTRUSTED + KEEPS + NAMES + BOUNDS
 TABLES: tuple[tuple[Attempt, ...] | tuple[Row, ...], ...] = (
     READS,
     REACHES,
@@ -436,5 +465,6 @@ TABLES: tuple[tuple[Attempt, ...] | tuple[Row, ...], ...] = (
     INJECTS,
     UNTRUSTED,
     KEEPS,
+    NAMES,
     BOUNDS,
 )

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 
-from generator.files import PROFILE, ROOT, SECCOMP_MODULE, files, outdated
+from generator.files import ROOT, SECCOMP_MODULE, files, outdated
+from generator.seccomp import DEFAULT
 from localcluster import gobuild, pins, places
 from localcluster.work import Failure, step
 
@@ -15,16 +16,16 @@ from localcluster.work import Failure, step
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="hack/generate",
-        description="Make the generated files again: the CRD, docs/reference.md, tests/golden, core/seccomp.py.",
+        description="Make the generated files again: the CRD, docs/reference.md, tests/golden, the seccomp profile.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; list files that differ and exit 1")
-    parser.add_argument("--seccomp", action="store_true", help="first make manifests/seccomp/profile.json; needs Go")
+    parser.add_argument("--seccomp", action="store_true", help="first make hack/seccomp/default.json; needs Go")
     asked = parser.parse_args()
     if asked.check:
         return _check()
     try:
         if asked.seccomp:
-            _make_profile()
+            _make_default()
     except Failure as failure:
         print(f"hack/generate: {failure}", file=sys.stderr)
         return 1
@@ -56,10 +57,10 @@ def _write() -> int:
     return 0
 
 
-def _make_profile() -> None:
+def _make_default() -> None:
     go = gobuild.toolchain(pins.load(), places.find().cache)
-    with step("making the seccomp profile"):
+    with step("asking containerd for its seccomp profile"):
         done = subprocess.run([go, "run", "."], cwd=ROOT / "hack" / "seccomp", capture_output=True, check=False)
     if done.returncode:
         raise Failure("hack/seccomp", done.stderr.decode(), "is the Go module proxy reached?")
-    PROFILE.write_bytes(done.stdout)
+    DEFAULT.write_bytes(done.stdout)

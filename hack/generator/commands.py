@@ -26,15 +26,19 @@ _WIDTH = 110
 def commands() -> str:
     settings = {**main_group.context_settings, "terminal_width": _WIDTH, "max_content_width": _WIDTH}
     parent = click.Context(main_group, info_name="imagebuild", **settings)
-    parts = [_help(parent, name) for name in main_group.list_commands(parent)]
+    parts = [_help(parent, main_group, name) for name in main_group.list_commands(parent)]
     return _INTRODUCTION + "".join(parts) + _EXITS + _codes()
 
 
-def _help(parent: click.Context, name: str) -> str:
-    command = main_group.get_command(parent, name)
+def _help(parent: click.Context, group: click.Group, name: str) -> str:
+    """Of a command, or of all in a group of its own."""
+    command = group.get_command(parent, name)
     assert command is not None
     context = click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH, max_content_width=_WIDTH)
-    return f"## {name}\n\n```\n{command.get_help(context).rstrip()}\n```\n\n"
+    if isinstance(command, click.Group):
+        return "".join(_help(context, command, each) for each in command.list_commands(context))
+    title = context.command_path.removeprefix("imagebuild ")
+    return f"## {title}\n\n```\n{command.get_help(context).rstrip()}\n```\n\n"
 
 
 def _codes() -> str:

@@ -26,6 +26,7 @@ EVERYTHING = {
     **BUILDER,
     "isolation": "Userns",
     "seccompProfile": "profiles/ours.json",
+    "apparmorProfile": "imagebuild-builder",
     "registries": [
         {"host": "docker.io", "mirrors": ["mirror.example.com/docker.io"]},
         {"host": "registry.example.com:5000", "http": True},

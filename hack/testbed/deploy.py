@@ -24,6 +24,9 @@ ALLOWED = {
 }
 """What the tests' ImageBuilds may say of their pods."""
 
+PROCESSES = 1000
+"""Of a build, so that an attempt to have more is short."""
+
 
 def scanner(place: Place) -> str:
     """A test puts it there: the real ones know more, and are not in every network."""
@@ -55,7 +58,7 @@ def operator_config(place: Place) -> dict[str, object]:
         "certificateAuthorities": place.authorities + mutualtls.authority(),
         "sbomScanner": scanner(place),
         "frontends": {"allowed": ["docker/dockerfile", frontend.repository(place)]},
-        "pod": {"allow": ALLOWED},
+        "pod": {"allow": ALLOWED, "processes": PROCESSES},
         "cacheVolumes": {"allowed": True, "maxSize": "2Gi"},
     }
 
@@ -85,8 +88,8 @@ def overlay(place: Place, directory: Path) -> None:
         "resources": [base],
         "components": [f"{base}/components/cache-volumes"],
         "images": [
-            _image("imagebuild-operator", place.operator_image),
-            _image("imagebuild-builder", place.builder_image),
+            image("imagebuild-operator", place.operator_image),
+            image("imagebuild-builder", place.builder_image),
         ],
         "configMapGenerator": [
             {
@@ -126,7 +129,7 @@ def without_operator(kubectl: Kubectl) -> Iterator[None]:
         kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
-def _image(name: str, reference: str) -> dict[str, str]:
+def image(name: str, reference: str) -> dict[str, str]:
     """`host:5000/name:tag@sha256:…` in kustomize's words."""
     tagged, _, digest = reference.partition("@")
     head, slash, last = tagged.rpartition("/")

@@ -77,12 +77,15 @@ class ApiServer:
     def __init__(self, granted: AbstractSet[tuple[str, str]]) -> None:
         """What the operator may do: resources, with their subresources, and verbs."""
         self._granted = set(granted)
+        self.rooms: tuple[str, ...] = ()
+        """Namespaces to which that is limited. None: it is not."""
         self.objects = Objects()
         self.requests: list[Request] = []
         self.refused: list[tuple[Request, RefusedError]] = []
         """By the server's own rules, not by a test's order."""
         self.faults: list[Fault] = []
         self.url = ""
+        self.discovery = dict(DISCOVERY)
         self._news = asyncio.Event()
         self._watches: set[Watch] = set()
         self.objects.listeners.append(self._tell)
@@ -158,7 +161,7 @@ class ApiServer:
     # the protocol
 
     async def _answer(self, http: web.Request) -> web.StreamResponse:
-        if (found := DISCOVERY.get(http.path)) is not None:
+        if (found := self.discovery.get(http.path)) is not None:
             return web.json_response(found)
         if (path := _PATH.fullmatch(http.path)) is None:
             return refusal(RefusedError(404, "NotFound", f"no such path: {http.path}"))
@@ -179,7 +182,8 @@ class ApiServer:
             self._news.set()
 
     def _authorize(self, request: Request) -> None:
-        if (request.resource, request.verb) not in self._granted:
+        elsewhere = self.rooms and request.resource != LEASES and request.namespace not in self.rooms
+        if elsewhere or (request.resource, request.verb) not in self._granted:
             told = f'User "operator" cannot {request.verb} resource "{request.resource}"'
             raise RefusedError(403, "Forbidden", f"{request.resource} is forbidden: {told}")
 
@@ -204,9 +208,9 @@ class ApiServer:
 
     async def _done(self, http: web.Request, request: Request, plural: str, body: Document) -> web.StreamResponse:
         if request.verb == "watch":
-            return await self._watch(http, plural)
+            return await self._watch(http, plural, request.namespace)
         if request.verb == "list":
-            return web.json_response(self._list(http, plural))
+            return web.json_response(self._list(http, plural, request.namespace))
         document = self._one(request, (request.namespace, request.name), body)
         return web.json_response(document, status=201 if request.verb == "create" else 200)
 
@@ -250,21 +254,22 @@ class ApiServer:
             raise RefusedError(422, "Invalid", f'Pod "{key[1]}" is invalid: spec.activeDeadlineSeconds: {told}')
         return {**new, "status": old["status"]}
 
-    def _list(self, http: web.Request, plural: str) -> Document:
+    def _list(self, http: web.Request, plural: str, namespace: str) -> Document:
         start, version = 0, self.objects.version
         if token := http.query.get("continue", ""):
             start, version = (int(part) for part in token.split(":"))
             if version < self.objects.oldest:
                 raise RefusedError(410, "Expired", "The provided continue parameter is too old")
-        items = self.objects.list(plural, selector(http))
+        found = self.objects.list(plural, selector(http))
+        items = [each for each in found if namespace in ("", each["metadata"]["namespace"])]
         end = start + int(http.query.get("limit", len(items) or 1))
         more = {"continue": f"{end}:{version}"} if end < len(items) else {}
         api_version, kind = KINDS[plural]
         meta = {"resourceVersion": str(version), **more}
         return {"apiVersion": api_version, "kind": f"{kind}List", "metadata": meta, "items": items[start:end]}
 
-    async def _watch(self, http: web.Request, plural: str) -> web.StreamResponse:
-        watch = Watch(plural, selector(http))
+    async def _watch(self, http: web.Request, plural: str, namespace: str) -> web.StreamResponse:
+        watch = Watch(plural, selector(http), namespace)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(http)
         since = int(http.query.get("resourceVersion") or 0)

@@ -33,6 +33,16 @@ def granted_for_claims() -> Grants:
     return _grants(_rules("ClusterRole", _MANIFESTS / "components" / "cache-volumes" / "rbac.yaml"))
 
 
+def granted_in_a_namespace() -> Grants:
+    """In each one that an operator with Roles only works in."""
+    return _grants(_rules("Role", _MANIFESTS / "namespaced" / "watched" / "role.yaml"))
+
+
+def granted_for_claims_in_a_namespace() -> Grants:
+    """There, by its own component for cache volumes."""
+    return _grants(_rules("Role", _MANIFESTS / "namespaced" / "cache-volumes" / "rbac.yaml"))
+
+
 def _rules(kind: str, file: Path = _RBAC) -> list[dict[str, Any]]:
     (role,) = (each for each in yaml.safe_load_all(file.read_text()) if each["kind"] == kind)
     rules: list[dict[str, Any]] = role["rules"]

@@ -26,8 +26,17 @@ HOME, LEASE = "imagebuild-system", "imagebuild-operator-leader"
 class Operator:
     """One process's worth of operator. kopf cancels every task of its loop when it ends, so the loop is its own."""
 
-    def __init__(self, url: str, config: Path, pace: Pace, election: LeasePace | None, number: int) -> None:
-        self._url, self._config, self._pace = url, config, pace
+    def __init__(
+        self,
+        url: str,
+        config: Path,
+        pace: Pace,
+        election: LeasePace | None,
+        number: int,
+        *,
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
+        self._url, self._config, self._pace, self._namespaces = url, config, pace, namespaces
         self.name = f"operator-{number}"
         self._election = Election(namespace=HOME, name=LEASE, holder=self.name, pace=election) if election else None
         self.listen = f"127.0.0.1:{free_port()}"
@@ -63,7 +72,7 @@ class Operator:
 
     async def _operate(self) -> int:
         self._there, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
-        cluster = Cluster(client.Configuration(host=self._url))
+        cluster = Cluster(client.Configuration(host=self._url)).within(self._namespaces)
         return await operate(
             cluster,
             ConfigFile(self._config),

@@ -11,11 +11,13 @@ from aiohttp import web
 
 from controller.objects import BUILDS, KINDS, PODS, Change, Document, RefusedError
 from imagebuild.api import names
+from imagebuild.api.crd import crd
 
 
 class Watch:
-    def __init__(self, plural: str, selector: Mapping[str, str]) -> None:
-        self.plural, self._selector = plural, selector
+    def __init__(self, plural: str, selector: Mapping[str, str], namespace: str = "") -> None:
+        """Without a namespace: of all."""
+        self.plural, self._selector, self._namespace = plural, selector, namespace
         self._queue: asyncio.Queue[Document | None] = asyncio.Queue()
 
     def put(self, event: Document | None) -> None:
@@ -23,7 +25,9 @@ class Watch:
         self._queue.put_nowait(event)
 
     def tell(self, change: Change, since: int) -> None:
-        if change.plural == self.plural and change.version > since and (event := change.event(self._selector)):
+        meant = change.plural == self.plural and change.version > since
+        event = change.event(self._selector) if meant else None
+        if event and self._namespace in ("", event[1]["metadata"]["namespace"]):
             self.put({"type": event[0], "object": event[1]})
 
     async def lines(self) -> AsyncIterator[bytes]:
@@ -67,7 +71,16 @@ _NAMESPACES = {"name": "namespaces", "singularName": "namespace", "namespaced": 
 """kopf waits until it has seen that there are such things."""
 _ALL = ("create", "delete", "get", "list", "patch", "update", "watch")
 _GROUP_VERSION = {"groupVersion": names.API_VERSION, "version": names.VERSION}
+OPENAPI = f"/openapi/v3/apis/{names.API_VERSION}"
 DISCOVERY = {
+    OPENAPI: {
+        "components": {
+            "schemas": {
+                "dev.imagebuild.v1alpha1.ImageBuild": crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
+                "dev.imagebuild.v1alpha1.ImageBuildList": {"type": "object"},
+            }
+        }
+    },
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/apis": {
         "kind": "APIGroupList",

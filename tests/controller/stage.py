@@ -70,8 +70,15 @@ class Stage:
         await operator.says("readyz", "200 ok")
         return operator
 
-    def starting(self, pace: Pace, election: LeasePace | None) -> Operator:
-        self.operators.append(Operator(self.api.url, self.config, pace, election, len(self.operators) + 1))
+    async def limited(self, *namespaces: str) -> Operator:
+        """One that works in these namespaces only."""
+        operator = self.starting(QUICK, None, namespaces)
+        await operator.says("readyz", "200 ok")
+        return operator
+
+    def starting(self, pace: Pace, election: LeasePace | None, namespaces: tuple[str, ...] = ()) -> Operator:
+        number = len(self.operators) + 1
+        self.operators.append(Operator(self.api.url, self.config, pace, election, number, namespaces=namespaces))
         return self.operators[-1]
 
     def leader(self) -> str:

@@ -106,7 +106,7 @@ STEPS = {"imagebuild_steps_total": 6, "imagebuild_steps_cached_total": 4}
                 **QUEUE,
                 "imagebuild_queue_seconds_sum": 2,
                 "imagebuild_builds_finished_total Failed StepFailed": 1,
-                "imagebuild_attempts_failed_total StepFailed": 1,
+                "imagebuild_attempts_failed_total user StepFailed": 1,
                 **BAD,
             },
             id="a failure",
@@ -116,7 +116,7 @@ STEPS = {"imagebuild_steps_total": 6, "imagebuild_steps_cached_total": 4}
             {
                 **QUEUE,
                 "imagebuild_queue_seconds_sum": 2,
-                "imagebuild_attempts_failed_total PodLost": 2,
+                "imagebuild_attempts_failed_total infrastructure PodLost": 2,
                 "imagebuild_retries_total": 1,
                 "imagebuild_builds_finished_total Failed PodLost": 1,
             },
@@ -217,7 +217,7 @@ async def test_a_builds_life_is_counted(stage: Stage) -> None:
     found = await scraped(stage)
     assert refused.met == 2
     assert found["imagebuild_builds_finished_total", (("phase", "Succeeded"), ("reason", "Built"))] == 1
-    assert found["imagebuild_attempts_failed_total", (("reason", "PodLost"),)] == 1
+    assert found["imagebuild_attempts_failed_total", (("fault", "infrastructure"), ("reason", "PodLost"))] == 1
     assert found["imagebuild_retries_total", ()] == 1
     assert found["imagebuild_builds", (("phase", "Succeeded"),)] == 1
     posts = (("resource", "pods"), ("verb", "create"))

@@ -9,11 +9,16 @@ import yaml
 from kubernetes.aio import client
 
 import make
-from controller.grants import granted, granted_at_home
+from controller.grants import (
+    granted,
+    granted_at_home,
+    granted_for_claims_in_a_namespace,
+    granted_in_a_namespace,
+)
 from controller.objects import BUILDS, EVENTS, LEASES, PODS
 from controller.stage import OTHER, UNHURRIED, Stage
 from imagebuild.controller.__main__ import parser
-from imagebuild.controller.cluster import PERMISSIONS, PERMISSIONS_AT_HOME, ApiError, Cluster
+from imagebuild.controller.cluster import PERMISSIONS, PERMISSIONS_AT_HOME, PERMISSIONS_FOR_CLAIMS, ApiError, Cluster
 
 MANIFESTS = Path(__file__).parents[2] / "manifests" / "operator"
 
@@ -27,6 +32,11 @@ def test_the_role_in_its_own_namespace_grants_the_lease_and_nothing_else() -> No
     assert grants == PERMISSIONS_AT_HOME
     assert names == {parser().get_default("lease_name")}
     assert not names & generated()  # kustomize would put the hash of the ConfigMap's content behind the name
+
+
+def test_without_a_cluster_role_a_role_grants_the_same_in_each_namespace() -> None:
+    assert granted_in_a_namespace() == PERMISSIONS
+    assert granted_for_claims_in_a_namespace() == PERMISSIONS_FOR_CLAIMS
 
 
 def generated() -> set[str]:

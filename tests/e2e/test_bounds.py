@@ -132,6 +132,10 @@ BAD = {
     "the node's processes": (pod(hostPID=True), "nothing of its node"),
     "a port of the node": (with_container(ports=[{"containerPort": 1, "hostPort": 1}]), "nothing of its node"),
     "privilege": (with_container(securityContext=_security(privileged=True)), "no privilege"),
+    "no AppArmor": (
+        with_container(securityContext=_security(appArmorProfile={"type": "Unconfined"})),
+        "AppArmor profile of its node",
+    ),
     "root": (pod(securityContext={"runAsUser": 0}), "user 1000"),
     "root in the container": (with_container(securityContext=_security(runAsUser=0, runAsNonRoot=False)), "user 1000"),
     "a capability": (

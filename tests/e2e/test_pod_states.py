@@ -23,6 +23,8 @@ from testbed.kubectl import Document, until
 
 pytestmark = pytest.mark.cluster
 
+APPARMOR = {"appArmorProfile": {"type": "Localhost", "localhostProfile": "no-such"}}
+"""A node without AppArmor says something else than one without the profile."""
 SECCOMP = {"seccompProfile": {"type": "Localhost", "localhostProfile": "imagebuild/no-such-profile.json"}}
 
 
@@ -41,6 +43,7 @@ def manifest(story: Story) -> Document:
     ("changes", "reason", "said"),
     [
         pytest.param({"securityContext": SECCOMP}, Reason.PROFILE_MISSING, "no-such-profile", id="profile"),
+        pytest.param({"securityContext": APPARMOR}, Reason.CONTAINER_NOT_STARTED, "apparmor", id="AppArmor's"),
         pytest.param({"image": "{registry}/no/such:1"}, Reason.IMAGE_PULL_FAILED, "no/such", id="builder image"),
         pytest.param(
             {"command": ["/no/such"]}, Reason.CONTAINER_NOT_STARTED, "/no/such", id="builder image of something else"
@@ -58,6 +61,44 @@ def test_a_pod_that_cannot_start_says_what_is_missing(
 
     def told() -> bool:
         seen = observe(story.kubectl.get("pod", made["metadata"]["name"]))
-        return seen.reason is reason and said in seen.message
+        return seen.reason is reason and said in seen.message.lower()
 
     until(f"the pod to be seen as {reason}", told, seconds=90)
+
+
+@pytest.mark.parametrize("suffix", ["-userns"])
+@pytest.mark.parametrize(
+    ("dropped", "following"),
+    [
+        pytest.param({"hostUsers", "procMount"}, "Rootless", id="user namespaces are switched off"),
+        pytest.param({"procMount"}, "UsernsMasked", id="an unmasked proc is switched off"),
+    ],
+)
+def test_a_pod_that_has_lost_a_field_of_its_mode_builds_nothing(
+    story: Story, suffix: str, dropped: set[str], following: str
+) -> None:
+    """As an API server does it, which says nothing."""
+    assert story.namespace.endswith(suffix)
+    made = manifest(story)
+    (container,) = made["spec"]["containers"]
+    for fields in (made["spec"], container["securityContext"]):
+        for field in dropped & fields.keys():
+            del fields[field]
+    story.kubectl.create(made)
+
+    def told() -> bool:
+        seen = observe(story.kubectl.get("pod", made["metadata"]["name"]))
+        return seen.reason is Reason.DAEMON_NOT_STARTED and seen.message.endswith(f"mode is {following}")
+
+    until(f"the pod to say {following}", told, seconds=90)
+
+
+@pytest.mark.parametrize("suffix", ["-userns"])
+def test_a_mode_that_the_namespace_refuses_is_named_with_the_next_one(story: Story, suffix: str) -> None:
+    """Pod Security level baseline admits an unmasked /proc from 1.35 on."""
+    assert story.namespace.endswith(suffix)
+    story.kubectl("label", "namespace", story.namespace, "pod-security.kubernetes.io/enforce-version=v1.34")
+    story.apply(story.inline(output={"discard": True}))
+    message = story.fails("PodRejected")["message"]
+    assert "procMount" in message
+    assert message.endswith("the isolation mode Userns does not work here; the next one is UsernsMasked")

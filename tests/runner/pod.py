@@ -81,12 +81,13 @@ if "metadata" in call:
 sys.exit(call.get("code", 0))
 """
 DRIVEN = """
-import json, os, pathlib
+import json, os, pathlib, resource
 here = pathlib.Path(__file__).parent
 behaviour = json.loads((here / "behaviour.json").read_text())
 def say(name, words):
     with (here / "seen.jsonl").open("a") as file:
-        file.write(json.dumps({"program": name, "argv": words, "env": dict(os.environ)}) + "\\n")
+        processes = resource.getrlimit(resource.RLIMIT_NPROC)
+        file.write(json.dumps({"program": name, "argv": words, "env": dict(os.environ), "processes": processes}) + "\\n")
 """
 
 
@@ -174,7 +175,7 @@ class Pod:
         return found, log, running.returncode
 
     def seen(self, program: str) -> list[dict[str, Any]]:
-        """Each start of a program: its argv and environment."""
+        """Each start of a program: its argv, environment, and limit of processes."""
         file = self.bin / "seen.jsonl"
         lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
         return [line for line in lines if line["program"] == program]

@@ -93,6 +93,15 @@ def test_a_state_that_is_kept_on_a_volume_has_bounds(pod: Pod) -> None:
     ]
 
 
+def test_the_bound_of_processes_is_for_the_daemon_and_its_steps_and_not_for_the_runner(pod: Pod) -> None:
+    """Which has to say what happened when there are too many."""
+    pod.behave(calls=[SUCCESS])
+    pod.run(replace(INLINE, processes=4000))
+    (daemon,), (client,) = pod.seen("buildkitd"), pod.seen("buildctl")
+    assert daemon["processes"] == [4000, 4000]
+    assert client["processes"] != [4000, 4000]
+
+
 def nothing() -> None:
     pass
 

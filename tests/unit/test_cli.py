@@ -174,9 +174,31 @@ CEL = {
 }
 
 
+POLICY = {
+    "message": "imagebuilds.imagebuild.dev …",
+    "details": {
+        "kind": "imagebuilds",
+        "causes": [
+            {
+                "message": "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: the spec names the Secret a, "
+                "which ana may neither get nor use"
+            }
+        ],
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("verb", "resource", "status", "answer", "code", "told"),
     [
+        (
+            "create",
+            "imagebuilds",
+            422,
+            POLICY,
+            Exit.CONFIGURATION,
+            "refused:\n  the spec names the Secret a, which ana",
+        ),
         ("create", "imagebuilds", 422, CEL, Exit.CONFIGURATION, "spec.output: say where the image goes: give images"),
         ("create", "imagebuilds", 422, CEL, Exit.CONFIGURATION, "spec.source.git.branch: must be a name that git"),
         (

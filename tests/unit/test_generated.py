@@ -23,7 +23,8 @@ def test_generated_files_are_current() -> None:
 
 
 def test_every_generated_file_says_who_made_it() -> None:
-    assert [path for path in files() if "hack/generate" not in path.read_text()[:150]] == []
+    commentable = [path for path in files() if path.suffix != ".json"]
+    assert [path for path in commentable if "hack/generate" not in path.read_text()[:150]] == []
 
 
 def test_every_example_has_a_golden_pod() -> None:

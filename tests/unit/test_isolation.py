@@ -98,3 +98,25 @@ POLICIES = [
 )
 def test_the_closest_policy_that_matches_a_namespace_is_in_force(namespace: str, mode: Isolation) -> None:
     assert isolation(make.make_config(namespaces=POLICIES), namespace) is mode
+
+
+@pytest.mark.parametrize(
+    ("mode", "config", "processes"),
+    [
+        pytest.param(Isolation.USERNS, {}, 8192, id="by default"),
+        pytest.param(Isolation.USERNS_MASKED, {"processes": 500}, 500, id="the operator's"),
+        pytest.param(Isolation.USERNS, {"processes": None}, None, id="none"),
+        pytest.param(Isolation.ROOTLESS, {"processes": 500}, None, id="none where builds would be counted together"),
+    ],
+)
+def test_processes_are_bounded_where_they_are_counted_for_each_pod(
+    mode: Isolation, config: dict[str, int | None], processes: int | None
+) -> None:
+    assert sandbox(make.make_config(isolation=mode, pod=config), "team-a").processes == processes
+
+
+@pytest.mark.parametrize("mode", Isolation, ids=str)
+def test_an_apparmor_profile_is_named_where_it_is_configured_and_nowhere_else(mode: Isolation) -> None:
+    named = sandbox(make.make_config(isolation=mode, apparmorProfile="ours"), "team-a").container
+    assert named["appArmorProfile"] == {"type": "Localhost", "localhostProfile": "ours"}
+    assert "appArmorProfile" not in sandbox(make.make_config(isolation=mode), "team-a").container

@@ -16,6 +16,7 @@ from localcluster import (
     engine,
     firewall,
     gobuild,
+    gomodules,
     images,
     kind,
     leftovers,
@@ -65,7 +66,11 @@ def test_the_dockerfiles_name_the_pinned_base_images() -> None:
         arguments = [line for line in dockerfile.read_text().splitlines() if line.startswith("ARG ")]
         named = [line.partition("=")[2] for line in arguments if "_IMAGE=" in line]
         assert named
-        assert set(named) <= set(PINS.images.values()), dockerfile
+        assert set(named) <= {_pinned(which) for which in PINS.images}, dockerfile
+
+
+def _pinned(which: str) -> str:
+    return PINS.images[which] + (f"@{PINS.digests[which]}" if which in PINS.digests else "")
 
 
 def test_the_builder_image_is_another_one_when_its_credential_helpers_are() -> None:
@@ -127,7 +132,7 @@ replace (
 )
 require k8s.io/utils v0.0.0
 """
-    assert gobuild.staging_modules(go_mod) == ["k8s.io/api", "k8s.io/client-go"]
+    assert gomodules.staging_modules(go_mod) == ["k8s.io/api", "k8s.io/client-go"]
 
 
 def test_the_main_archive_of_this_release_is_the_mirror() -> None:

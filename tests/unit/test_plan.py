@@ -19,6 +19,7 @@ FULL = plan.Plan(
     registries=(plan.Registry(host="docker.io", mirrors=("mirror.example.com",)),),
     certificates="PEM",
     process_sandbox=True,
+    processes=500,
     push_grace=5.0,
 )
 

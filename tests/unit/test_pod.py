@@ -124,6 +124,7 @@ def test_the_plan_travels_as_an_annotation_and_carries_spec_and_configuration() 
         registries=(plan.Registry(host="r.io", http=True),),
         certificates="PEM",
         process_sandbox=True,
+        processes=8192,
     )
 
 

@@ -75,6 +75,10 @@ ERRORS = {
     "a proxy that is away": (f"{HEAD}the egress proxy p.io:1 does not answer: Connection refused", Reason.PROXY_UNAVAILABLE),
     "a host that the proxy cannot reach": (f"{HEAD}the egress proxy p.io:1 answers 503 Service Unavailable", Reason.REGISTRY_UNAVAILABLE),
     "a host that is reached without the proxy": (f"{HEAD}r.io:443 cannot be reached: Name or service not known", Reason.REGISTRY_UNAVAILABLE),
+    "a call that the node forbids": (
+        "failed to unmount /work/run/containerd-mount1: operation not permitted",
+        Reason.CONTAINER_FAILED,
+    ),
     "no space": ("ResourceExhausted: write /work/x: no space left on device", Reason.DISK_FULL),
     "a lost layer": ("failed to compute cache key: could not fetch content descriptor sha256:1 from remote: not found", Reason.CACHE_LOST),
     "a daemon that is gone": ("failed to receive status: rpc error: code = Unavailable desc = EOF", Reason.DAEMON_DIED),

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from documents import ROOT
+from generator import seccomp
 from hostile import ATTEMPTS, MODES, ROWS, TABLES, Attempt, Row, table
 from testbed.hostile.__main__ import ATTEMPTS as CODE
 
@@ -20,8 +21,14 @@ def test_the_page_shows_each_table_as_it_is(rows: tuple[Attempt, ...] | tuple[Ro
 
 
 def test_the_page_has_no_line_of_its_own() -> None:
-    shown = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| tried |")]
-    assert shown == [each.row for rows in TABLES for each in rows]
+    shown = [
+        line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith(("| tried |", "| call |"))
+    ]
+    assert shown == [each.row for rows in (*TABLES, seccomp.ADDED) for each in rows]
+
+
+def test_the_page_shows_the_calls_of_the_seccomp_profile() -> None:
+    assert f"\n\n{seccomp.table()}\n\n" in PAGE
 
 
 def test_each_attempt_is_made_and_shown() -> None:

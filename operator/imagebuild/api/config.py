@@ -133,6 +133,9 @@ class PodDefaults(ConfigModel):
         requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"}, limits={"memory": "4Gi"}
     )
     """Of the build container."""
+    processes: Annotated[int, Field(ge=256)] | None = 8192
+    """Processes and threads that a build may have at once, in the modes Userns and UsernsMasked. null: as many as the
+    node allows, which holds for Rootless in any case."""
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets of the build's namespace with which the node pulls the builder image."""
     allow: Allow = Allow()
@@ -218,6 +221,9 @@ class OperatorConfig(ConfigModel):
     """Path of the Localhost profile below the kubelet's seccomp directory. Default: the one this release ships."""
     seccomp_unconfined: bool = False
     """No seccomp filter, for clusters without the profile. Build pods then need Pod Security level privileged."""
+    apparmor_profile: Annotated[str, Field(min_length=1)] | None = None
+    """A profile that is loaded on the nodes, such as imagebuild-builder; nodes without AppArmor take no pod that names
+    one. Default: where AppArmor is active the container engine's own, which forbids mounts."""
     registries: tuple[RegistryConfig, ...] = ()
     """Those that are not reached as usual, or that have mirrors."""
     certificate_authorities: str = ""

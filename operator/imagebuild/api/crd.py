@@ -32,6 +32,10 @@ COLUMNS = (
     ("Message", "string", ".status.message", 1),
 )
 
+UNSEEN = {"observedGeneration": -1}
+"""What the API server shows as the status of what no operator has seen: without any status it would be done for
+kstatus, and so for Flux. Nothing else has a default: one in the spec is a difference to what is in git."""
+
 
 def crd() -> dict[str, Any]:
     """The whole document."""
@@ -77,7 +81,7 @@ def _schema() -> Schema:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(ImageBuildSpec.model_json_schema()),
-            "status": _open(structural(ImageBuildStatus.model_json_schema())),
+            "status": {**_open(structural(ImageBuildStatus.model_json_schema())), "default": UNSEEN},
         },
     }
 

@@ -1,6 +1,7 @@
 """The API server: every request that the commands make. The only importer of `kubernetes`, and their only I/O to it.
 
-What it needs is create, get, list and watch on imagebuilds and get on pods/log; patch for `cancel` and its like.
+What it needs is create, get, list and watch on imagebuilds and get on pods/log; patch for `cancel` and its like; and
+create, get and delete on pods for `doctor`.
 """
 
 from __future__ import annotations
@@ -105,6 +106,15 @@ class Cluster:
                 raise
             return made
 
+    def create_pod(self, document: Mapping[str, Any]) -> Document:
+        """Raises PodRefusedError where admission does not take it."""
+        name = document["metadata"]["name"]
+        return self._json(Request(verb="create", resource="pods", namespace=self.namespace, name=name), body=document)
+
+    def delete_pod(self, name: str, *, grace: int) -> None:
+        request = Request(verb="delete", resource="pods", namespace=self.namespace, name=name)
+        self._json(request, query={"gracePeriodSeconds": str(grace)})
+
     def patch(self, name: str, patch: Mapping[str, Any]) -> Document:
         request = Request(verb="patch", resource=names.PLURAL, namespace=self.namespace, name=name)
         return self._json(request, body=patch)
@@ -138,6 +148,13 @@ class Cluster:
     def read(self, path: str, query: Mapping[str, str] | None = None) -> Document:
         """Anything else, by its path."""
         return self._json(Request(verb="get", resource=path, namespace=None), query=query)
+
+    def rules(self, namespace: str) -> Document:
+        """What the user may do in a namespace; everybody may ask that."""
+        path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+        return self._json(
+            Request(verb="create", resource=path, namespace=None), body={"spec": {"namespace": namespace}}
+        )
 
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """As `read`, of what is no document: a log."""
@@ -177,7 +194,7 @@ class Cluster:
     def _send(
         self, request: Request, query: Mapping[str, str], body: Mapping[str, Any] | None, timeout: float | None
     ) -> urllib3.BaseHTTPResponse:
-        method = {"create": "POST", "patch": "PATCH"}.get(request.verb, "GET")
+        method = {"create": "POST", "patch": "PATCH", "delete": "DELETE"}.get(request.verb, "GET")
         kind = _MERGE_PATCH if method == "PATCH" else "application/json"
         _, url, headers, *_ = self._api.param_serialize(
             method,

@@ -21,8 +21,10 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.OK: "It worked. Of `build` and `wait`: the image is there.",
     Exit.BUILD_FAILED: "The Dockerfile or the source is wrong.",
-    Exit.CONFIGURATION: "Credentials, names, rights or policy are wrong, in the build or towards the cluster.",
-    Exit.INFRASTRUCTURE: "A node, a registry, the network or the API server failed. The one code worth another try.",
+    Exit.CONFIGURATION: "Credentials, names, rights or policy are wrong, in the build or towards the cluster. "
+    "Of `doctor`: the isolation mode in force does not work on some nodes.",
+    Exit.INFRASTRUCTURE: "A node, a registry, the network or the API server failed. The one code worth another try. "
+    "Of `doctor`: on some nodes it could not be found out.",
     Exit.STOPPED: "The build was cancelled, or a newer one took its place.",
     Exit.TOO_LATE: "The build passed a limit of time, or was not over when `--timeout` of `wait` was.",
     Exit.USAGE: "The command line is wrong; nothing was done.",

@@ -15,7 +15,7 @@ from imagebuild.api import names
 from imagebuild.cli.problem import ApiError
 from imagebuild.contract.layout import CONTAINER
 
-__all__ = ["Gathered", "Source", "gather"]
+__all__ = ["OPERATOR", "Gathered", "Source", "config_maps", "gather"]
 
 Document = Mapping[str, Any]
 
@@ -111,7 +111,7 @@ class _Gatherer:
         deployment = self._read(f"/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}")
         if deployment is not None:
             self.found.documents["operator/deployment.yaml"] = deployment
-            for config in _config_maps(deployment):
+            for config in config_maps(deployment):
                 if (read := self._read(f"{base}/configmaps/{config}")) is not None:
                     self.found.documents[f"operator/{config}.yaml"] = read
         for pod in self._items(f"{base}/pods", labelSelector=f"app.kubernetes.io/name={OPERATOR}"):
@@ -168,6 +168,6 @@ def _summary(crd: Document) -> dict[str, Any]:
     }
 
 
-def _config_maps(deployment: Document) -> list[str]:
+def config_maps(deployment: Document) -> list[str]:
     volumes = deployment["spec"]["template"]["spec"].get("volumes") or []
     return sorted(volume["configMap"]["name"] for volume in volumes if volume.get("configMap"))

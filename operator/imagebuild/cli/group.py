@@ -19,6 +19,8 @@ COMMANDS = {
     "rebuild": "Build the same once more",
     "suspend": "Start nothing until it is resumed",
     "resume": "Go on with what was suspended",
+    "policy": "What the administrator has set for a namespace, and whether a build would be refused",
+    "doctor": "Which isolation mode the nodes can run, and what to do where they cannot",
     "gather": "What a bug report needs, in one file, without secrets",
     "completion": "Completion for bash, zsh and fish",
 }

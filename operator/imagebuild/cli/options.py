@@ -138,7 +138,7 @@ def read_source(text: str | None) -> sources.Directory | sources.Remote:
         raise click.BadParameter(error.message, param_hint="'SOURCE'") from None
 
 
-def read_spec(file: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_spec(file: str | None, hint: str = "'--spec'") -> tuple[dict[str, Any], dict[str, Any]]:
     """The metadata and the spec of --spec: a file with a spec, or a whole ImageBuild."""
     if file is None:
         return {}, {}
@@ -147,9 +147,9 @@ def read_spec(file: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         written = yaml.safe_load(sys.stdin if file == "-" else Path(file).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.BadParameter(f"{file} cannot be read: {error}", param_hint="'--spec'") from error
+        raise click.BadParameter(f"{file} cannot be read: {error}", param_hint=hint) from error
     if not isinstance(written, dict):
-        raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint="'--spec'")
+        raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint=hint)
     if "spec" in written:
         return written.get("metadata") or {}, written["spec"] or {}
     return {}, written

@@ -8,7 +8,7 @@ import click
 
 from imagebuild.cli.exits import Exit
 
-__all__ = ["ApiError", "Problem"]
+__all__ = ["ApiError", "PodRefusedError", "Problem"]
 
 
 class Problem(click.ClickException):
@@ -30,3 +30,7 @@ class ApiError(Problem):
         super().__init__(message, next_step, code)
         self.status = status
         """Of HTTP; 0 where there was no answer."""
+
+
+class PodRefusedError(ApiError):
+    """The user may create pods, and admission does not take this one; in the API server's own words."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagebuild.api.names import GROUP, PLURAL
 from imagebuild.cli.exits import Exit
-from imagebuild.cli.problem import ApiError
+from imagebuild.cli.problem import ApiError, PodRefusedError
 
 __all__ = ["Request", "refusal"]
 
@@ -19,7 +19,9 @@ INSTALL = (
     "If this is the wrong cluster, choose another with --context."
 )
 _ROLES = {"get": "imagebuild-view", "list": "imagebuild-view", "watch": "imagebuild-view", "create": "imagebuild-build"}
+_MAY_NOT = 'cannot create resource "pods"'
 _PREFIX = re.compile(r'^(Invalid value: ("(?:[^"\\]|\\.)*"|[^:]*): )')
+_POLICY = re.compile("^ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
 _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"')
 
 
@@ -39,8 +41,8 @@ class Request:
 
 def refusal(request: Request, status: int, answer: Mapping[str, Any]) -> ApiError:  # noqa: PLR0911  a table
     message = str(answer.get("message") or HTTPStatus(status).phrase)
-    if request.verb == "create" and request.resource == PLURAL and status in (400, 422):
-        return ApiError(status, "\n".join(["The ImageBuild is refused:", *_sentences(answer, message)]))
+    if request.verb == "create" and (of_it := _of_what_is_created(request.resource, status, answer, message)):
+        return of_it
     match status:
         case 401:
             return _unknown(status)
@@ -61,6 +63,14 @@ def refusal(request: Request, status: int, answer: Mapping[str, Any]) -> ApiErro
             return ApiError(status, f"The API server cannot answer just now: {message}", code=Exit.INFRASTRUCTURE)
         case _:
             return ApiError(status, f"The API server refuses to {request.verb} {request.resource}: {message}")
+
+
+def _of_what_is_created(resource: str, status: int, answer: Mapping[str, Any], message: str) -> ApiError | None:
+    if resource == PLURAL and status in (400, 422):
+        return ApiError(status, "\n".join(["The ImageBuild is refused:", *_sentences(answer, message)]))
+    if resource == "pods" and status in (400, 403, 422) and _MAY_NOT not in message:
+        return PodRefusedError(status, message)
+    return None
 
 
 def _unknown(status: int) -> ApiError:
@@ -92,6 +102,7 @@ def _forbidden(request: Request, message: str) -> ApiError:
     if "exceeded quota" in message:
         return ApiError(403, f"A quota is full {request.where}: {message.rpartition('exceeded quota: ')[2]}")
     role = _ROLES.get(request.verb, "imagebuild-edit") if request.resource == PLURAL else "imagebuild-build"
+    role = "edit" if request.resource == "pods" else role
     role = "imagebuild-job-token" if request.resource == "secrets" else role
     where = f"--namespace={request.namespace}" if request.namespace else "--all-namespaces"
     binding = "kubectl create rolebinding" if request.namespace else "kubectl create clusterrolebinding"
@@ -106,10 +117,16 @@ def _forbidden(request: Request, message: str) -> ApiError:
 def _sentences(answer: Mapping[str, Any], message: str) -> list[str]:
     """The rules that do not hold, as the CRD says them; not the JSON around them."""
     causes = (answer.get("details") or {}).get("causes") or []
-    told = [f"  {cause.get('field')}: {_PREFIX.sub('', cause.get('message', ''))}" for cause in causes]
+    told = ["  " + _sentence(cause.get("field") or "", cause.get("message", "")) for cause in causes]
     unknown = [f"  {path}: there is no such field" for path in _UNKNOWN_FIELD.findall(message)]
     # the schema's own complaint beside a rule's says nothing more
     return list(dict.fromkeys(told or unknown)) or [f"  {message}"]
+
+
+def _sentence(field: str, message: str) -> str:
+    """An admission policy names no field."""
+    said = _PREFIX.sub("", _POLICY.sub("", message))
+    return f"{field}: {said}" if field else said
 
 
 def _singular(request: Request) -> str:

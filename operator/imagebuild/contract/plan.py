@@ -40,8 +40,6 @@ __all__ = [
 
 LIMIT = 128 * 1024
 """Bytes. All annotations of an object together may take 256 KiB; half of that is left to others."""
-
-
 INPUTS_ANNOTATION = "imagebuild.dev/inputs"
 """Of manifests that are pushed with `ifExists: Reuse` or `Fail`: what they were built from. The next build with Reuse
 looks for it, and the next attempt of a run with Fail.
@@ -270,6 +268,8 @@ class Plan:
     """PEM; trusted beside the image's own certificate authorities."""
     process_sandbox: bool = False
     """BuildKit gives each RUN step its own PID namespace and /proc; needs an unmasked /proc in the pod."""
+    processes: int | None = None
+    """That BuildKit and all steps may have at once, threads counted. None: no bound but the node's."""
     silence: float | None = None
     """Seconds without a word or a change in BuildKit's trace after which the build is given up. None: never."""
     push_grace: float = 120.0

@@ -317,12 +317,12 @@ TABLE: dict[Reason, Row] = {
     Reason.PROFILE_MISSING: Row(
         Fault.WAITING,
         "The node does not have the seccomp profile yet.",
-        "Check the DaemonSet in the namespace imagebuild-seccomp.",
+        "Check the DaemonSet in the namespace imagebuild-seccomp; imagebuild doctor says which nodes lack it.",
     ),
     Reason.CONTAINER_NOT_STARTED: Row(
         Fault.WAITING,
         "The node cannot start the build container.",
-        "Read the message; docs/install.md names nodes that need a setting.",
+        "Read the message; imagebuild doctor says what the nodes need.",
     ),
     Reason.OPERATOR_TOO_OLD: Row(
         Fault.WAITING, "The spec has a field that this operator does not know.", "Upgrade the operator."
@@ -362,7 +362,7 @@ TABLE: dict[Reason, Row] = {
     Reason.DAEMON_NOT_STARTED: Row(
         Fault.INFRASTRUCTURE,
         "buildkitd did not start on this node.",
-        "Read the message; docs/install.md names nodes that need a setting.",
+        "Read the message; imagebuild doctor says what the nodes need.",
     ),
     Reason.DAEMON_DIED: Row(
         Fault.INFRASTRUCTURE, "buildkitd ended in the middle of the build.", "Raise pod.resources.limits.memory."
@@ -370,7 +370,7 @@ TABLE: dict[Reason, Row] = {
     Reason.CONTAINER_FAILED: Row(
         Fault.INFRASTRUCTURE,
         "BuildKit could not start the container of a step on this node.",
-        "Read the message; docs/install.md names nodes that need a setting.",
+        "Read the message; imagebuild doctor says what the nodes need.",
     ),
     Reason.SOURCE_UNAVAILABLE: Row(
         Fault.INFRASTRUCTURE, "The server of the source does not answer as it should.", "Check its URL and the network."

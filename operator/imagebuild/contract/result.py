@@ -102,14 +102,15 @@ def dump(result: BuildResult) -> str:
 
 
 def parse(text: str) -> BuildResult | None:
-    """What the message says; None where it says nothing that can be read. A cut message loses its details only."""
-    first, _, second = text.partition("\n")
+    """What the message says; None where it says nothing that can be read. A cut message loses its details only. Lines
+    after the second are others' (contract/probe.py)."""
+    first, _, rest = text.partition("\n")
     try:
         essentials = decode(Essentials, _known_reason(json.loads(first)))
     except (ValueError, RecursionError):
         return None
     try:
-        details = decode(Details, json.loads(second))
+        details = decode(Details, json.loads(rest.partition("\n")[0]))
     except (ValueError, RecursionError):
         details = Details()
     return BuildResult(essentials=essentials, details=details)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -28,9 +29,12 @@ from imagebuild.controller.handlers import Login, registry, service_account_or_k
 from imagebuild.controller.lease import Election, Lease, leadership
 from imagebuild.controller.metrics import Metrics
 from imagebuild.controller.pace import Pace
+from imagebuild.controller.served import ServedSchema
 
+_log = logging.getLogger(__name__)
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """The kubelet writes it into each pod with a service account."""
+_NAMESPACE = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,14 +42,15 @@ def main(argv: list[str] | None = None) -> int:
     flags = parser().parse_args(argv)
     logs.configure(flags.log_level, flags.log_format)
     try:
-        return asyncio.run(_run(ConfigFile(flags.config), flags.listen, election_of(flags, _OWN_NAMESPACE)))
+        return asyncio.run(_run(ConfigFile(flags.config), flags, election_of(flags, _OWN_NAMESPACE)))
     except (ConfigError, NoClusterError) as error:
         print(f"imagebuild-operator: {error}", file=sys.stderr)
         return 2
 
 
-async def _run(config: ConfigFile, listen: str, election: Election | None) -> int:
-    return await operate(await Cluster.connect(), config, listen, election=election)
+async def _run(config: ConfigFile, flags: argparse.Namespace, election: Election | None) -> int:
+    cluster = (await Cluster.connect()).within(flags.namespaces)
+    return await operate(cluster, config, flags.listen, election=election)
 
 
 async def operate(
@@ -67,24 +72,34 @@ async def operate(
     metrics = Metrics()
     observed = cluster.observed(metrics.called)
     lease = Lease(observed, election) if election else None
-    app = App(observed, config, stop, pace or Pace(), metrics=metrics, leads=lease.held if lease else lambda: True)
-    logging.getLogger(__name__).info("imagebuild-operator %s, isolation %s", __version__, config.current.isolation)
+    pace = pace or Pace()
+    app = App(observed, config, stop, pace, metrics=metrics, leads=lease.held if lease else lambda: True)
+    served = ServedSchema(observed, pace.reconnect)
+    where = ", ".join(cluster.namespaces) or "all namespaces"
+    _log.info("imagebuild-operator %s, isolation %s, in %s", __version__, config.current.isolation, where)
     _stop_on_signals(stop)
     try:
-        async with (
-            serving(
-                listen,
-                lambda: health.not_alive(app, lease),
-                lambda: health.not_ready(app, lease),
-                metrics.exposition,
-            ),
-            leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads,
+        async with serving(
+            listen,
+            lambda: health.not_alive(app, lease),
+            lambda: served.problem or health.not_ready(app, lease),
+            metrics.exposition,
         ):
-            if leads:
-                await kopf.operator(registry=registry(app, login), standalone=True, clusterwide=True, stop_flag=stop)
+            if not await served.complete(stop):
+                return 0
+            async with leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads:
+                if leads:
+                    await _watch(registry(app, login), cluster.namespaces, stop)
     finally:
         await cluster.close()
     return 1 if app.broken else 0
+
+
+async def _watch(handlers: kopf.OperatorRegistry, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+    """Until it is told to stop. Nothing of kopf's scans the cluster, so that Roles in the namespaces are enough."""
+    await kopf.operator(
+        registry=handlers, standalone=True, clusterwide=not namespaces, namespaces=namespaces, stop_flag=stop
+    )
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -107,6 +122,13 @@ def election_of(flags: argparse.Namespace, own_namespace: Path) -> Election | No
     )
 
 
+def _namespace(name: str) -> str:
+    """kopf would take others for patterns, and watch nothing without a word."""
+    if not _NAMESPACE.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not the name of a namespace")
+    return name
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="imagebuild-operator", description="Builds container images for the ImageBuilds of a cluster."
@@ -117,6 +139,15 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("/etc/imagebuild/config.yaml"),
         help="configuration file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--namespace",
+        dest="namespaces",
+        metavar="NAMESPACE",
+        action="append",
+        default=[],
+        type=_namespace,
+        help="work in this namespace only; can be given several times (default: in all, which needs a ClusterRole)",
     )
     parser.add_argument(
         "--listen", default="0.0.0.0:8080", help="address of the probes and /metrics (default: %(default)s)"

@@ -95,9 +95,9 @@ class App:
         self._stop.set()  # else kopf waits 5 s for the task that waits for it
 
     def watching(self) -> bool:
-        """Both of kopf's watchers are there; it tells nobody else."""
+        """All of kopf's watchers are there; it tells nobody else."""
         names = [task.get_name() for task in asyncio.all_tasks() if not task.done()]
-        return sum(name.startswith(WATCHER) for name in names) >= _WATCHES
+        return sum(name.startswith(WATCHER) for name in names) >= _WATCHES * max(1, len(self._cluster.namespaces))
 
     def news(self, key: Key | None) -> None:
         """Something about this ImageBuild has changed."""
@@ -175,10 +175,10 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 
 async def _whole(pages: AsyncIterator[Document]) -> tuple[list[Document], int]:
-    """All items of a list, and the version it is as of."""
+    """All items of the lists, and a version that none of these is older than."""
     items: list[Document] = []
-    version = 0
+    versions: list[int] = []
     async for page in pages:
-        version = version or int(page["metadata"]["resourceVersion"])
+        versions.append(int(page["metadata"]["resourceVersion"]))
         items += page["items"]
-    return items, version
+    return items, min(versions)

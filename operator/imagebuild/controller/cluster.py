@@ -9,7 +9,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -37,8 +37,8 @@ PERMISSIONS_FOR_CLAIMS = {("", "persistentvolumeclaims"): {"create", "get", "lis
 _TIMEOUT_SECONDS = 10.0
 _LIST_TIMEOUT_SECONDS = 60.0
 _PAGE = 500
-_BUILDS = f"/apis/{names.API_VERSION}/{names.PLURAL}"
-_PODS = "/api/v1/pods"
+_BUILDS = f"/apis/{names.API_VERSION}"
+_CORE = "/api/v1"
 _OURS = {"labelSelector": f"{names.MANAGED_BY}={names.MANAGER}"}
 _MERGE_PATCH = "application/merge-patch+json"
 
@@ -83,6 +83,8 @@ class Cluster:
     def __init__(self, configuration: client.Configuration) -> None:
         self._may_write: Callable[[], bool] = lambda: True
         self._called: Callable[[Call], None] = lambda _: None
+        self.namespaces: tuple[str, ...] = ()
+        """Where the operator works. None: in all of them."""
         # else each request reads ~/.netrc and the proxies of the environment, both in another thread
         configuration.client_session_kwargs = {"trust_env": False}
         self._api = client.ApiClient(configuration)
@@ -114,20 +116,26 @@ class Cluster:
         twin._may_write = may_write  # noqa: SLF001 one of us
         return twin
 
+    def within(self, namespaces: Sequence[str]) -> Self:
+        """The same for an operator that has rights in these namespaces only."""
+        twin = copy.copy(self)
+        twin.namespaces = tuple(dict.fromkeys(namespaces))
+        return twin
+
     async def close(self) -> None:
         await self._api.close()
 
     def builds(self) -> AsyncIterator[Document]:
         """All ImageBuilds, a List document a page."""
-        return self._pages(_BUILDS, {})
+        return self._everywhere(_BUILDS, names.PLURAL, {})
 
     def pods(self) -> AsyncIterator[Document]:
         """All build pods, a List document a page."""
-        return self._pages(_PODS, _OURS)
+        return self._everywhere(_CORE, "pods", _OURS)
 
     def claims(self) -> AsyncIterator[Document]:
         """All claims that the operator has made, a List document a page."""
-        return self._pages("/api/v1/persistentvolumeclaims", _OURS)
+        return self._everywhere(_CORE, "persistentvolumeclaims", _OURS)
 
     async def build(self, namespace: str, name: str) -> Document:
         return await self.call("GET", _build_path(namespace, name))
@@ -225,6 +233,12 @@ class Cluster:
             raise ApiError(response.status, answer.get("reason", ""), answer.get("message", ""), pause)
         return answer
 
+    async def _everywhere(self, api: str, plural: str, query: Mapping[str, str]) -> AsyncIterator[Document]:
+        """One list of the cluster, or one of each namespace."""
+        for path in [f"{api}/namespaces/{each}/{plural}" for each in self.namespaces] or [f"{api}/{plural}"]:
+            async for page in self._pages(path, query):
+                yield page
+
     async def _pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Document]:
         """ApiError 410 where the server has forgotten the list before its last page was read."""
         token = ""
@@ -253,6 +267,8 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 def meaning(method: str, path: str) -> tuple[str, str]:
     """The verb and the resource of a request, without the names in it."""
+    if path.startswith("/openapi/"):
+        return "get", "openapi"
     _, namespaced, below = path.partition("/namespaces/")
     _, plural, *more = below.split("/") if namespaced else ("", path.rpartition("/")[2])
     verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method)

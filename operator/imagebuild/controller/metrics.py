@@ -45,7 +45,7 @@ class Metrics:
         counter, histogram = partial(Counter, registry=self.registry), partial(Histogram, registry=self.registry)
         self._finished = counter("imagebuild_builds_finished", "Runs that are over.", ["phase", "reason"])
         told = "Attempts whose pod failed or was lost, retried or not."
-        self._attempts_failed = counter("imagebuild_attempts_failed", told, ["reason"])
+        self._attempts_failed = counter("imagebuild_attempts_failed", told, ["reason", "fault"])
         self._retries = counter("imagebuild_retries", "Attempts after the first one of a run.")
         told = "From the beginning of a run until it has its first pod."
         self._queue_seconds = histogram("imagebuild_queue_seconds", told, buckets=_QUEUE_SECONDS)
@@ -91,7 +91,7 @@ class Metrics:
         if (status.attempt or 0) > (old.attempt or 0):
             self._attempt(old, status, now)
         if (cause := failed_attempt(old, status)) is not None:
-            self._attempts_failed.labels(cause).inc()
+            self._attempts_failed.labels(cause, cause.row.fault).inc()
         if status.phase is not None and status.phase.terminal and status.phase is not old.phase:
             self._over(status.phase, status)
 

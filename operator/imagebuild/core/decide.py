@@ -33,9 +33,12 @@ from imagebuild.core.decision import (
     expires_at,
     to_report,
 )
+from imagebuild.core.nextmode import naming
 from imagebuild.core.observe import Observation
 from imagebuild.core.policy import within
 from imagebuild.core.run import due, marked_done
+
+_REFUSAL_MAX = 1000
 
 
 def decide(build: ImageBuild, context: Context) -> Decision:
@@ -58,6 +61,8 @@ def refused(
     build: ImageBuild, create: Create, reason: Reason, message: str, context: Context, *, wake_at: datetime | None
 ) -> Report:
     """The API server did not take the pod: with a time to wake the build waits, without one it has failed."""
+    if reason is Reason.POD_REJECTED:
+        message = naming(message, create.manifest["spec"], _REFUSAL_MAX)
     if wake_at is None:
         return to_report(build, report.failed(create.status, reason, message), context)
     return to_report(build, report.waiting(create.status, reason, message), context, wake_at)

@@ -27,6 +27,9 @@ class Sandbox:
     annotations: dict[str, str]
     part: Part
     process_sandbox: bool
+    processes: int | None
+    """The kernel counts them by user and user namespace: without one, all build pods of a node together. A build that
+    reaches the bound would be one that stops its neighbours."""
 
 
 def isolation(config: OperatorConfig, namespace: str) -> Isolation:
@@ -53,11 +56,13 @@ def sandbox(config: OperatorConfig, namespace: str) -> Sandbox:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"], "add": ["SETUID", "SETGID"]},
             "seccompProfile": seccomp_profile(config),
+            **_apparmor_profile(config),
             **({"procMount": "Unmasked"} if unmasked else {}),
         },
         annotations={names.ANNOTATION_SUBID: layout.SUB_IDS_IN_POD} if userns else {},
         part=_sub_ids() if userns else Part(),
         process_sandbox=unmasked,
+        processes=config.pod.processes if userns else None,
     )
 
 
@@ -65,6 +70,13 @@ def seccomp_profile(config: OperatorConfig) -> Manifest:
     if config.seccomp_unconfined:
         return {"type": "Unconfined"}
     return {"type": "Localhost", "localhostProfile": config.seccomp_profile or PROFILE}
+
+
+def _apparmor_profile(config: OperatorConfig) -> Manifest:
+    """Left out unless it is set: a kubelet without AppArmor refuses every other than none."""
+    if config.apparmor_profile is None:
+        return {}
+    return {"appArmorProfile": {"type": "Localhost", "localhostProfile": config.apparmor_profile}}
 
 
 def _sub_ids() -> Part:

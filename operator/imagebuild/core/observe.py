@@ -22,6 +22,7 @@ from imagebuild.api.imagebuild import moment
 from imagebuild.contract import layout
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Essentials, parse
+from imagebuild.core.nextmode import naming
 
 Document = Mapping[str, Any]
 
@@ -84,6 +85,9 @@ _POD_REASONS = {
     "Terminated": Reason.NODE_LOST,  # a node that shuts down
     "NodeLost": Reason.NODE_LOST,
     "NodeShutdown": Reason.NODE_LOST,
+    # the kubelet does not take the pod: it is of another kind than the scheduler thought
+    "AppArmor": Reason.CONTAINER_NOT_STARTED,
+    "PodFeatureUnsupported": Reason.CONTAINER_NOT_STARTED,
 }
 _DISRUPTIONS = {
     "PreemptionByScheduler": Reason.PREEMPTED,
@@ -133,7 +137,7 @@ def observe(document: Document) -> Observation:
         cache_claim=_cache_claim(document.get("spec") or {}),
         deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
-        **_progress(status, container, stop),
+        **_named(_progress(status, container, stop), document.get("spec") or {}),
     )
 
 
@@ -168,7 +172,14 @@ def _progress(status: Document, container: Document, stop: str) -> dict[str, Any
             "started_at": _time(running.get("startedAt")),
         }
     reason, message = _waiting(status, container.get("waiting") or {})
-    return {"state": State.WAITING, "reason": reason, "message": message[:_MESSAGE_MAX]}
+    return {"state": State.WAITING, "reason": reason, "message": message}
+
+
+def _named(progress: dict[str, Any], spec: Document) -> dict[str, Any]:
+    """With the isolation mode that would do, where the pod's does not."""
+    message = progress.get("message", "")
+    unfit = progress["reason"] is Reason.CONTAINER_NOT_STARTED
+    return {**progress, "message": naming(message, spec, _MESSAGE_MAX) if unfit else message[:_MESSAGE_MAX]}
 
 
 def _waiting(status: Document, waiting: Document) -> tuple[Reason, str]:
@@ -200,7 +211,7 @@ def _ended(status: Document, terminated: Document, stop: str) -> dict[str, Any]:
     return {
         "state": State.ENDED,
         "reason": reason,
-        "message": message[:_MESSAGE_MAX],
+        "message": message,
         "started_at": _time(terminated.get("startedAt")) or _time(status.get("startTime")),
         "finished_at": _time(terminated.get("finishedAt")),
         "result": result,

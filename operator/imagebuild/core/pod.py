@@ -157,6 +157,7 @@ def _plan(parts: Part, box: Sandbox, spec: ImageBuildSpec, config: OperatorConfi
         frontends=config.frontends.allowed,
         certificates=config.certificate_authorities,
         process_sandbox=box.process_sandbox,
+        processes=box.processes,
         silence=seconds(silence) if silence else None,
     )
 

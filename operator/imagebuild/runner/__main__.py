@@ -22,7 +22,7 @@ _SUCCESS = {Reason.BUILT, Reason.ALREADY_BUILT}
 
 
 def main(argv: list[str] | None = None) -> int:
-    flags = _parser().parse_args(argv)
+    flags = parser().parse_args(argv)
     stop = Stop(flags.stop)
     stop.watch()
     if os.getpid() == 1:
@@ -71,19 +71,19 @@ def _summarize(result: BuildResult) -> None:
         say(", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items()))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(
         prog="imagebuild.runner",
         description="Runs one build as a plan says. The defaults are the places in a build pod.",
     )
-    parser.add_argument("--plan", type=Path, default=Path(layout.PLAN_FILE), help="default: %(default)s")
-    parser.add_argument("--stop", type=Path, default=Path(layout.STOP_FILE), help="default: %(default)s")
-    parser.add_argument("--work", type=Path, default=Path(layout.WORK_DIR), help="default: %(default)s")
-    parser.add_argument("--result", type=Path, default=Path(layout.TERMINATION_LOG), help="default: %(default)s")
-    return parser
+    flags.add_argument("--plan", type=Path, default=Path(layout.PLAN_FILE), help="default: %(default)s")
+    flags.add_argument("--stop", type=Path, default=Path(layout.STOP_FILE), help="default: %(default)s")
+    flags.add_argument("--work", type=Path, default=Path(layout.WORK_DIR), help="default: %(default)s")
+    flags.add_argument("--result", type=Path, default=Path(layout.TERMINATION_LOG), help="default: %(default)s")
+    return flags
 
 
-def _exit(code: int) -> None:
+def leave(code: int) -> None:
     """At once: a thread that still asks a registry would not survive the end of the interpreter below it."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -91,4 +91,4 @@ def _exit(code: int) -> None:
 
 
 if __name__ == "__main__":
-    _exit(main())
+    leave(main())

@@ -58,13 +58,16 @@ _CAUSES = (
     ("Could not set caps", _NO_NEW_PRIVILEGES),
     (
         "fork/exec /proc/self/exe: permission denied",
-        "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 on the node",
+        "AppArmor forbids user namespaces: set kernel.apparmor_restrict_unprivileged_userns=0 or apparmorProfile",
     ),
     (
         "fork/exec /proc/self/exe: operation not permitted",
         "the seccomp profile forbids user namespaces: use the one of this release",
     ),
-    ("failed to share mount point: /", "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor"),
+    (
+        "failed to share mount point: /",
+        "mounts are forbidden: allowPrivilegeEscalation: false, seccomp or AppArmor (apparmorProfile)",
+    ),
     ("no cgroup mount found", "/sys/fs/cgroup is not mounted in the container"),
     ("failed to mount overlay", "the work volume cannot hold overlayfs"),
     ("does not support d_type", "the work volume cannot hold overlayfs: xfs needs ftype=1"),
@@ -109,6 +112,7 @@ class Daemon:
         *,
         frontends: tuple[str, ...] | None = None,
         sandbox: bool,
+        processes: int | None = None,
         state: Path | None = None,
         patience: float = _START_SECONDS,
     ) -> None:
@@ -119,7 +123,7 @@ class Daemon:
         self._log = work / "report" / "buildkitd.log"
         self._config = work / "buildkitd.toml"
         self._config.write_text(configuration(registries, frontends) + (_BOUNDS if self._keeps else ""))
-        self._sandbox, self._patience = sandbox, patience
+        self._sandbox, self._patience, self._processes = sandbox, patience, processes
         self._client: socket.socket | None = None
         self.seconds = 0.0
 
@@ -130,7 +134,8 @@ class Daemon:
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         with self._log.open("wb") as log:
-            self._process = process.start(self._argv(), {**self._env, **_STEP_LOGS}, output=log)
+            env = {**self._env, **_STEP_LOGS}
+            self._process = process.start(self._argv(), env, output=log, processes=self._processes)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -59,6 +59,8 @@ _TABLE = (
             r"invalid response status 4(04|10)$",
         ),
     ),
+    # a seccomp or AppArmor profile of the node's
+    (Reason.CONTAINER_FAILED, (r"^failed to (un)?mount .*: (operation not permitted|permission denied)$",)),
     (Reason.DISK_FULL, (r"no space left on device", r"disk quota exceeded")),
     (Reason.OUT_OF_MEMORY, (r"cannot allocate memory",)),
     (Reason.SPEC_INVALID, (r"^failed to push .*: invalid reference format", r"^failed to parse target platform")),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,9 +44,10 @@ def start(
     errors: int = subprocess.STDOUT,
     stdin: int = subprocess.DEVNULL,
     cwd: Path | None = None,
+    processes: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """In a process group of its own, unless told otherwise output and errors together. Raises OSError where there is no
-    such program."""
+    such program. `processes`: that may be in a user namespace which it makes, whoever they belong to there."""
     with _starting:
         started = subprocess.Popen(
             argv,
@@ -54,14 +57,22 @@ def start(
             stdout=output,
             stderr=errors,
             start_new_session=True,
-            preexec_fn=_default_signals,  # noqa: PLW1509 one system call; our blocked TERM must not be inherited
+            preexec_fn=partial(_made_its_own, _at_most(processes)),  # noqa: PLW1509 system calls, and nothing else
         )
         _started.append(started)
     return started
 
 
-def _default_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+def _at_most(processes: int | None) -> int | None:
+    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+    return processes if processes is None or most == resource.RLIM_INFINITY else min(processes, most)
+
+
+def _made_its_own(processes: int | None) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # our blocked TERM must not be inherited
+    if processes is not None:
+        # the kernel keeps it for all of a user namespace made under it, and lets nobody inside raise it
+        resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
 
 
 def end(process: subprocess.Popen[Any], patience: float = _KILL_AFTER_SECONDS) -> None:

@@ -18,6 +18,7 @@ from imagebuild.runner import (
     cloud,
     credentials,
     epoch,
+    isolation,
     placeholders,
     process,
     volumes,
@@ -102,6 +103,7 @@ def _made_ready(plan: Plan, work: Path) -> credentials.Logins:
     """Looks for all that must be there, which takes no time, before anything is started."""
     for name in ("run", "tmp", "report"):
         (work / name).mkdir(exist_ok=True)
+    isolation.check(sandbox=plan.process_sandbox)
     buildsecrets.check(plan.secret_keys)
     logins = credentials.merge(plan.registry_secrets, pushed(plan))
     credentials.write(logins, work / "docker")
@@ -116,6 +118,7 @@ def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> 
         plan.registries,
         frontends=plan.frontends,
         sandbox=plan.process_sandbox,
+        processes=plan.processes,
         state=state,
     )
 

@@ -1,0 +1,1 @@
+"""What this project is made of, and says so: locks with hashes (hack/lock), and releases by digest (hack/release)."""

@@ -1,0 +1,1 @@
+"""`imagebuild policy explain`: what is in force in a namespace, and why."""
