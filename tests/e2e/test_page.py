@@ -103,6 +103,23 @@ def test_the_page_of_an_image_shows_its_steps_and_a_browser_has_nothing_to_say_a
         is_whole_and_quiet(page, file)
 
 
+def test_a_second_run_tells_hits_from_misses_and_has_the_first_one_below(story: Story, tmp_path: Path) -> None:
+    story.apply(story.inline(STAGES), name="shop")
+    first = story.succeeds("shop")["output"]["digest"]
+    story.apply(story.inline(STAGES + "RUN echo new\n"), name="shop")
+    story.succeeds("shop", run=2)
+    file = page_of(Command(story), "shop", tmp_path)
+    with opened(file) as page:
+        is_whole_and_quiet(page, file)
+        rows = page.value("[...document.querySelectorAll('.rows summary')].map(each => each.textContent)")
+        assert [row for row in rows if row.startswith("cached3/4 COPY --from=two /two /two")], rows
+        assert [row for row in rows if row.startswith("ran4/4 RUN echo new")], rows
+        page.value("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert text(page).count("Why not cached") == 1
+        assert "Why not cached No cache has it: the line, or what it works on, is new." in text(page)
+        assert f"1 {story.status('shop')['history'][0]['finishedAt']} Built {first}" in text(page, "table")
+
+
 def test_a_step_opens_by_the_keyboard_and_a_link_leads_to_another(story: Story, tmp_path: Path) -> None:
     story.apply(story.inline(STAGES), name="shop")
     story.succeeds("shop")

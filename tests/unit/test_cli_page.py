@@ -214,6 +214,17 @@ def test_the_page_of_a_failure_begins_with_the_step_that_failed_and_what_to_do()
     assert "canceled 4/4 RUN go build" in read.text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.0, "cached 2/2 RUN b Step"), (4.2, "cached 2/2 RUN b ◆ critical 4.2s Step")]
+)
+def test_a_hit_that_had_to_be_fetched_took_its_time(seconds: float, told: str) -> None:
+    steps = (
+        Step(name="[1/2] RUN a", start=0.0, seconds=1.0),
+        Step(name="[2/2] RUN b", start=1.0, seconds=seconds, needs=(0,), state=State.CACHED),
+    )
+    assert told in Read(page(example.facts(example.document(), steps))).text
+
+
 def test_without_a_log_the_page_has_what_the_status_keeps() -> None:
     whole = example.facts(example.document(**example.FAILURE), ())
     read = Read(page(dataclasses.replace(whole, note="The pod shop-3-1-x7k2p is gone.")))

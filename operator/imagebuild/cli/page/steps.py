@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from imagebuild.cli.chart import took
@@ -31,7 +32,7 @@ def critical_path(nodes: Sequence[Node]) -> Markup | None:
         return None
     seconds = sum(node.span.seconds for node in path)
     told = f"The build waited for each of these in turn, {seconds:.1f} s in all. To make others quicker gains nothing."
-    items = [element("li", _link(node), " ", element("strong", took(node.span))) for node in path]
+    items = [element("li", _link(node), " ", element("strong", _took(node))) for node in path]
     title = element("h3", "The critical path", id="critical")
     return element("section", title, element("p", told), element("ol", *items), aria_labelledby="critical")
 
@@ -72,8 +73,13 @@ def _summary(node: Node, seconds: float) -> Markup:
     mark = element("span", word, class_=f"word {node.state.value.lower()}")
     name = element("span", element("bdi", node.label), class_="name")
     critical = element("span", "◆ critical", class_="critical") if node.critical else None
-    time = element("span", "" if node.state is State.CACHED else took(node.span), class_="took")
+    time = element("span", _took(node) if node.span.seconds or node.state is not State.CACHED else "", class_="took")
     return element("summary", mark, name, critical, bar(node, seconds), time)
+
+
+def _took(node: Node) -> str:
+    """Also of what came from the cache, which has to be fetched where a step works on it."""
+    return took(replace(node.span, state=State.DONE))
 
 
 def _body(node: Node, shown: dict[int, Node], why: str, *, above: bool) -> Markup:
