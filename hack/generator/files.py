@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from generator import seccomp
+from generator import page, seccomp
 from generator.commands import commands
 from generator.dashboard import dashboard
 from generator.golden import golden
@@ -40,6 +40,8 @@ def files() -> dict[Path, str]:
         ARGO_CD / "argocd-cm.yaml": _yaml(_argo_cd()),
         MONITORING / "dashboard.yaml": _yaml(_dashboard()),
         **{GOLDEN / f"{name}.yaml": _yaml(*documents) for name, documents in golden(ROOT).items()},
+        GOLDEN / "page-built.html": f"<!-- {_MADE} -->\n{page.built()}",
+        GOLDEN / "page-failed.html": f"<!-- {_MADE} -->\n{page.failing()}",
     }
 
 

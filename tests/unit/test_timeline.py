@@ -72,6 +72,22 @@ def test_what_is_looked_at_early_and_made_late_was_not_made_in_between() -> None
     assert only.seconds == 30
 
 
+def test_a_step_says_which_others_it_works_on() -> None:
+    times = Times()
+    for digest, second, inputs in (("base", 1, []), ("run", 2, ["base", "never began"]), ("image", 3, [])):
+        began, ended = (f"2026-11-24T10:00:{each:02}Z" for each in (second, second + 1))
+        times.vertex({"digest": digest, "name": digest, "inputs": inputs, "started": began, "completed": ended})
+    times.vertex({"digest": "run", "name": "run", "started": "2026-11-24T10:00:02Z"})
+    pushed = {"started": "2026-11-24T10:00:03.5Z", "completed": "2026-11-24T10:00:04Z"}
+    times.status({"id": "pushing layers", "vertex": "image", **pushed})
+    assert [(step.name, step.needs) for step in times.timeline(LATER).steps] == [
+        ("base", ()),
+        ("run", (0,)),
+        ("image", ()),
+        ("pushing the image", (2,)),
+    ]
+
+
 def test_no_password_of_an_address_is_kept() -> None:
     times = Times()
     times.vertex({"digest": "d", "name": "https://me:pass@example.com/x.tar", "started": "2026-11-24T10:00:00Z"})
@@ -94,6 +110,18 @@ def test_a_line_has_a_limit_and_says_what_has_no_room(steps: int, name: int) -> 
     assert found is not None
     assert len(found.steps) + found.more == steps
     assert found.steps[-1].seconds == steps - 1, "the longest one stays"
+
+
+def test_what_is_left_of_a_line_without_room_still_works_on_the_same_steps() -> None:
+    chain = [
+        Step(name=f"{each:05}", start=0.0, seconds=each % 7, needs=(each - 1,) * (each > 0)) for each in range(900)
+    ]
+    found = parse(PREFIX + dump(Timeline(since=LATER, steps=tuple(chain))))
+    assert found is not None
+    assert found.more > 0
+    pairs = {step.name: [found.steps[need].name for need in step.needs] for step in found.steps}
+    assert any(pairs.values())
+    assert all(need == f"{int(name) - 1:05}" for name, needs in pairs.items() for need in needs)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from imagebuild.cli.phases import INTERNAL, PHASES, Span
 from imagebuild.cli.terminal import harmless
 from imagebuild.contract.timeline import State
 
-__all__ = ["Row", "chart"]
+__all__ = ["Row", "chart", "label", "took"]
 
 _BARS = {
     State.DONE: ("█", "#"),
@@ -78,13 +78,13 @@ class _Axis:
         worked = min((span.start for span in spans if not span.name.startswith("queue")), default=first)
         start = max(first, worked - (end - worked) / 3) if end > worked else first
         room = width - _TIME_WIDTH - 2
-        longest = max(len(_label(span)) for span in spans) + 2
-        label = min(longest, int(width * _LABEL_SHARE), room - _NARROWEST_BAR)
+        longest = max(len(label(span)) for span in spans) + 2
+        shown = min(longest, int(width * _LABEL_SHARE), room - _NARROWEST_BAR)
         seconds = max((end - start).total_seconds(), 0.001)
-        return cls(start=start, seconds=seconds, width=width, label=label, bar=room - label, plain=plain)
+        return cls(start=start, seconds=seconds, width=width, label=shown, bar=room - shown, plain=plain)
 
     def row(self, span: Span) -> str:
-        return f"{self.text('  ' + _label(span), self.label)} {self._bar(span)} {_took(span):>{_TIME_WIDTH}}"
+        return f"{self.text('  ' + label(span), self.label)} {self._bar(span)} {took(span):>{_TIME_WIDTH}}"
 
     def _bar(self, span: Span) -> str:
         """At least one character, where it began."""
@@ -107,7 +107,7 @@ class _Axis:
         return _fit(", ".join([f"{self.seconds:.1f} s from left to right", *told]), self.width)
 
 
-def _label(span: Span) -> str:
+def label(span: Span) -> str:
     """Without its stage, which is above it: `2/3 RUN make`."""
     if span.name.startswith("[") and span.group not in (INTERNAL, PHASES):
         place, _, text = span.name[1:].partition("] ")
@@ -115,7 +115,7 @@ def _label(span: Span) -> str:
     return span.name
 
 
-def _took(span: Span) -> str:
+def took(span: Span) -> str:
     if span.state is State.CACHED:
         return "cached"
     if span.seconds >= 3600:  # noqa: PLR2004  an hour

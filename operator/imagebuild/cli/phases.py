@@ -13,7 +13,7 @@ from imagebuild.cli.steps import Steps
 from imagebuild.cli.view import View
 from imagebuild.contract.timeline import State, Step
 
-__all__ = ["PHASES", "Span", "document", "spans"]
+__all__ = ["EXPORT", "INTERNAL", "PHASES", "Span", "document", "number", "of_step", "spans"]
 
 PHASES, EXPORT, INTERNAL = "phases", "export", "internal"
 _STAGE = re.compile(r"^\[(?:(?P<stage>[^\s\]]+(?: [^\s\]]+)*?) +| *)(?P<number>\d{1,6})/\d+\] ")
@@ -38,12 +38,12 @@ class Span:
 
 def spans(build: View, pod: Mapping[str, Any], steps: Steps | None, now: datetime) -> list[Span]:
     """In the order of their groups: phases, what BuildKit does by itself, stages by their beginning, export."""
-    done = [_span(steps.timeline.since, step) for step in steps.timeline.steps] if steps else []
+    done = [of_step(steps.timeline.since, step) for step in steps.timeline.steps] if steps else []
     began = datetime.fromtimestamp(_sane(steps.timeline.since), UTC) if steps and done else None
     inner = sorted(done, key=lambda span: span.start)
     stages = dict.fromkeys(span.group for span in inner if span.group not in (EXPORT, INTERNAL))
     order = {group: place for place, group in enumerate([INTERNAL, *stages, EXPORT])}
-    return [*_phases(build, pod, began, now), *sorted(inner, key=lambda span: (order[span.group], _number_of(span)))]
+    return [*_phases(build, pod, began, now), *sorted(inner, key=lambda span: (order[span.group], number(span)))]
 
 
 def document(build: View, found: list[Span], steps: Steps | None, note: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def document(build: View, found: list[Span], steps: Steps | None, note: str) -> 
     }
 
 
-def _span(since: float, step: Step) -> Span:
+def of_step(since: float, step: Step) -> Span:
     return Span(
         group=_group(step.name),
         name=step.name,
@@ -96,7 +96,7 @@ def _group(name: str) -> str:
     return EXPORT if name.startswith(_EXPORTS) else INTERNAL
 
 
-def _number_of(span: Span) -> int:
+def number(span: Span) -> int:
     """Of a stage's steps, which follow each other; cached ones are looked up in any order."""
     found = _STAGE.match(span.name)
     return int(found["number"]) if found else 0

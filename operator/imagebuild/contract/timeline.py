@@ -43,6 +43,8 @@ class Step:
     """Seconds after the timeline's `since`."""
     seconds: float = 0.0
     state: State = State.DONE
+    needs: tuple[int, ...] = ()
+    """Places in the timeline's `steps` of those whose result it works on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,16 @@ def dump(timeline: Timeline) -> str:
     dropped = 0
     while len(text.encode()) > LIMIT:
         dropped += max(1, (len(cut) - dropped) // 10)
-        gone = set(shortest[:dropped])
-        kept = tuple(step for place, step in enumerate(cut) if place not in gone)
+        kept = _without(cut, set(shortest[:dropped]))
         text = _line(Timeline(since=timeline.since, steps=kept, more=timeline.more + dropped))
     return text
+
+
+def _without(steps: tuple[Step, ...], gone: set[int]) -> tuple[Step, ...]:
+    kept = [place for place in range(len(steps)) if place not in gone]
+    now = {place: new for new, place in enumerate(kept)}
+    needs = (tuple(now[need] for need in steps[place].needs if need in now) for place in kept)
+    return tuple(dataclasses.replace(steps[place], needs=each) for place, each in zip(kept, needs, strict=True))
 
 
 def parse(line: str) -> Timeline | None:

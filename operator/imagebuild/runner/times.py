@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,11 +25,14 @@ class _Work:
     spans: dict[float, float | None] = field(default_factory=dict)
     """When it was taken up, and when it was put down; None as long as it was not."""
     state: State = State.DONE
+    needs: tuple[str, ...] = ()
+    """Keys of other work."""
 
     def take(self, entry: dict[str, Any]) -> None:
         if started := entry.get("started"):
             start, completed = _unix(started), entry.get("completed")
             self.spans[start] = _unix(completed) if completed else self.spans.get(start)
+        self.needs = self.needs or tuple(map(str, entry.get("inputs") or ()))
         if entry.get("cached"):
             self.state = State.CACHED
         elif error := entry.get("error"):
@@ -46,13 +49,17 @@ class Times:
     def status(self, entry: dict[str, Any]) -> None:
         """Of all that vertices are made of, the push alone: an image's vertex is its export and its push."""
         if entry.get("id", "").startswith(_PUSHING):
-            self._works.setdefault(f"push {entry.get('vertex', '')}", _Work("pushing the image")).take(entry)
+            vertex = entry.get("vertex", "")
+            self._works.setdefault(f"push {vertex}", _Work("pushing the image", needs=(vertex,))).take(entry)
 
     def timeline(self, now: float) -> Timeline:
         """As far as it is known at that time."""
         found = sorted(self._longest(now), key=lambda each: each[1])
         since = found[0][1] if found else now
-        return Timeline(since=round(since, 3), steps=tuple(_step(*each, since) for each in found))
+        places = {id(work): place for place, (work, *_) in enumerate(found)}
+        known = {key: places[id(work)] for key, work in self._works.items() if id(work) in places}
+        steps = (replace(_step(*each, since), needs=_places(each[0], known)) for each in found)
+        return Timeline(since=round(since, 3), steps=tuple(steps))
 
     def _longest(self, now: float) -> Iterator[tuple[_Work, float, float, bool]]:
         """Each work's longest time without a pause: what is looked at early and made late was not made in between."""
@@ -64,6 +71,10 @@ class Times:
             if (push := self._works.get(f"push {key}")) is not None and push.spans:
                 end = max(start, min(end, *push.spans))
             yield work, start, end, None in work.spans.values()
+
+
+def _places(work: _Work, known: dict[str, int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(known[key] for key in work.needs if key in known))
 
 
 def _joined(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -13,10 +13,13 @@ import click
 from imagebuild.cli import chart, logs, phases, steps
 from imagebuild.cli.logs import Pod
 from imagebuild.cli.named import find, name_argument
+from imagebuild.cli.page.document import Facts, page
+from imagebuild.cli.page.excerpts import Excerpts
 from imagebuild.cli.problem import ApiError
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import Screen
 from imagebuild.cli.view import View
+from imagebuild.contract.timeline import Timeline
 
 _FORBIDDEN, _GONE = 403, 404
 _NOT_STARTED = 400
@@ -26,18 +29,27 @@ _ELSEWHERE = (100, 24)
 
 @click.command("timeline")
 @name_argument
-@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="The same as JSON.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["json", "html"]), help="The same as JSON, or as a page of one file."
+)
 @place
 @in_session
 def command(session: Session, /, name: str, form: str | None) -> None:
     """The steps of a build as bars: waiting, fetching, each line of the Dockerfile, push and cache.
 
-    Of the newest attempt. The steps come from the log of its pod, so they are there as long as the pod is.
+    Of the newest attempt. The steps come from the log of its pod, so they are there as long as the pod is. The page
+    also has the end of what each step printed.
     """
-    build, now = find(session.cluster, name), datetime.now(UTC)
-    found, note = _steps(session, build, now)
+    build, now, excerpts = find(session.cluster, name), datetime.now(UTC), Excerpts()
+    found, note = _steps(session, build, now, excerpts)
     spans = phases.spans(build, _pod(session, build), found, now)
-    if form:
+    if form == "html":
+        timeline = found.timeline if found else Timeline(since=0.0)
+        printed = excerpts.of(timeline.steps)
+        facts = Facts(build=build, spans=spans, timeline=timeline, excerpts=printed, note=note, now=now)
+        click.echo(page(facts).encode(), nl=False)
+        return
+    if form == "json":
         click.echo(json.dumps(phases.document(build, spans, found, note), indent=2, ensure_ascii=False))
         return
     screen = Screen(sys.stdout)
@@ -49,12 +61,12 @@ def command(session: Session, /, name: str, form: str | None) -> None:
         screen.say(note)
 
 
-def _steps(session: Session, build: View, now: datetime) -> tuple[steps.Steps | None, str]:
+def _steps(session: Session, build: View, now: datetime, excerpts: Excerpts) -> tuple[steps.Steps | None, str]:
     """And a word on what is missing of them."""
     if not build.pod:
         return None, f"No pod has been made for it. {build.message}".strip()
     try:
-        found = steps.read(logs.everything(session.cluster, Pod(build.pod, over=True)), now)
+        found = steps.read(excerpts.watch(logs.everything(session.cluster, Pod(build.pod, over=True))), now)
     except ApiError as error:
         if error.status == _GONE:
             return None, f"The pod {build.pod} is gone, and its log with it: the steps are not known any more."
