@@ -225,7 +225,7 @@ def test_somebody_elses_build_is_changed_in_all_but_what_it_does_with_its_secret
     spec = {"registrySecrets": [{"name": OWN}], "pod": {"serviceAccountName": OWN}}
     people.kubectl.create(build("hers", **spec), "--as=ana")
     # the operator's own writes are taken, too
-    Story(people.kubectl).reaches("hers", phase="Pending")
+    until("the operator to see it", lambda: Story(people.kubectl).status("hers"))
     assert (
         people.changes("bob", "hers", metadata={"labels": {"team": "b"}, "annotations": {"example.com/a": "b"}}) == ""
     )
