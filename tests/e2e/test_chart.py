@@ -1,6 +1,7 @@
 """manifests/chart by Helm itself: its objects are those of kustomize, and what it cannot be asked it says.
 
-Nothing is installed: what is rendered is compared, and the API server takes it in a dry run.
+What is rendered is compared, and the API server takes it in a dry run. What is installed is in a namespace of its own, and
+runs no pod: others use the cluster.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import gzip
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -53,11 +55,9 @@ class Chart:
     def __init__(self, helm: Path, directory: Path, namespace: str = NAMESPACE) -> None:
         self._helm, self._directory, self._namespace = helm, directory, namespace
 
-    def run(self, *words: str, **values: Any) -> subprocess.CompletedProcess[str]:
-        file = self._directory / "values.json"
-        file.write_text(json.dumps({**VALUES, **values}))
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self._helm, *words, "--namespace", self._namespace, "--values", file],
+            [self._helm, *words, "--namespace", self._namespace],
             env={**os.environ, "HELM_CONFIG_HOME": str(self._directory), "HELM_CACHE_HOME": str(self._directory)},
             capture_output=True,
             text=True,
@@ -65,8 +65,16 @@ class Chart:
             check=False,
         )
 
+    def values(self, **values: Any) -> str:
+        file = self._directory / "values.json"
+        file.write_text(json.dumps({**VALUES, **values}))
+        return f"--values={file}"
+
+    def _template(self, **values: Any) -> subprocess.CompletedProcess[str]:
+        return self.run("template", "imagebuild", str(CHART), self.values(**values))
+
     def text(self, **values: Any) -> str:
-        done = self.run("template", "imagebuild", str(CHART), **values)
+        done = self._template(**values)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -74,7 +82,7 @@ class Chart:
         return by_name(yaml.safe_load_all(self.text(**values)))
 
     def refuses(self, **values: Any) -> str:
-        done = self.run("template", "imagebuild", str(CHART), **values)
+        done = self._template(**values)
         assert done.returncode != 0
         return done.stderr
 
@@ -223,7 +231,7 @@ def test_a_wrong_value_is_refused_with_a_sentence(chart: Chart, values: dict[str
 
 
 def test_helm_lint_has_nothing_against_it(chart: Chart) -> None:
-    done = chart.run("lint", "--strict", str(CHART))
+    done = chart.run("lint", "--strict", str(CHART), chart.values())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 chart(s) failed" in done.stdout
 
@@ -238,6 +246,28 @@ def test_a_release_fits_into_its_secret_many_times(chart: Chart) -> None:
     files = [base64.b64encode(path.read_bytes()).decode() for path in CHART.rglob("*") if path.is_file()]
     kept = gzip.compress(json.dumps({"chart": files, "manifest": chart.text()}).encode())
     assert len(base64.b64encode(base64.b64encode(kept))) < RELEASE_LIMIT / 3
+
+
+def test_it_is_installed_changed_and_removed(helm: Path, kubectl: Kubectl, tmp_path: Path) -> None:
+    name = f"e2e-chart-{secrets.token_hex(3)}"
+    chart, here = Chart(helm, tmp_path, name), kubectl.within(name)
+    where = ("--kubeconfig", kubectl.place.kubeconfig)
+    try:
+        for mode in ("Rootless", "UsernsMasked"):
+            values = chart.values(
+                namespaces=[name], operator={"image": OPERATOR, "replicas": 0}, config={"isolation": mode}
+            )
+            done = chart.run("upgrade", "--install", "imagebuild", str(CHART), "--create-namespace", *where, values)
+            assert done.returncode == 0, done.stderr
+            config = here.get("configmap", "imagebuild-operator")["data"]["config.yaml"]
+            assert yaml.safe_load(config) == {"builder": {"image": BUILDER}, "isolation": mode}
+        assert here.get("deployment", "imagebuild-operator")["spec"]["replicas"] == 0
+        kinds, ours = "deployments,configmaps,roles,rolebindings", "--selector=app.kubernetes.io/managed-by=Helm"
+        assert {each["kind"] for each in here.items(kinds, ours)} == {"Deployment", "ConfigMap", "Role", "RoleBinding"}
+        assert chart.run("uninstall", "imagebuild", "--wait", *where).returncode == 0
+        assert here.items(kinds, ours) == []
+    finally:
+        kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
 
 
 @pytest.mark.usefixtures("operator")  # its namespaces are there: a dry run makes none
