@@ -43,6 +43,7 @@ NOT_OURS = {
     "sh node": "to be typed on a node; tests/e2e/test_seccomp.py runs it in a pod that has the node's directory",
     "sh apparmor": "needs a kernel with AppArmor; tests/e2e/test_seccomp.py compares the profile with the engine's",
     "sh release": "of files that hack/release has made: tests/e2e/test_release.py runs it on those",
+    "sh helm": "tests/e2e/test_chart.py types it, and has Helm render the chart instead of installing it",
     "sh docker": "needs a Docker engine; the files that it names are looked for",
 }
 HACK = re.compile(r"hack/[a-z]+(?: .*)?")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from generator.files import ROOT, SECCOMP_MODULE, files, outdated
+from generator.files import CHART, MANIFESTS, ROOT, SECCOMP_MODULE, files, outdated
 from generator.seccomp import DEFAULT
 from localcluster import gobuild, pins, places
 from localcluster.work import Failure, step
@@ -16,7 +16,7 @@ from localcluster.work import Failure, step
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="hack/generate",
-        description="Make the generated files again: the CRD, docs/reference.md, tests/golden, the seccomp profile.",
+        description="Make the generated files again: CRD, docs/reference.md, tests/golden, seccomp profile, chart.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; list files that differ and exit 1")
     parser.add_argument("--seccomp", action="store_true", help="first make hack/seccomp/default.json; needs Go")
@@ -47,12 +47,12 @@ def _write() -> int:
     for path in different:
         print(path.relative_to(ROOT))
         if path in wanted:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted[path])
         else:
             path.unlink()
-    if SECCOMP_MODULE in different:
-        # the profile's name is in the golden files, and this process still knows the old one
+    if any(path == SECCOMP_MODULE or (MANIFESTS in path.parents and CHART not in path.parents) for path in different):
+        # the profile's name is in the golden files, and manifests are in the chart: this process knows the old ones
         os.execv(sys.executable, [sys.executable, sys.argv[0]])
     return 0
 

@@ -16,14 +16,15 @@ from localcluster import images, pins, places
 from localcluster.pins import REPOSITORY, Pins
 from localcluster.places import Lock, Places
 from localcluster.work import Failure, attempt, run, say, step
-from supply import installation, provenance, publish, sbom
+from supply import chart, installation, provenance, publish, sbom
 from supply.daemon import daemon
 from supply.publish import Published
 
 DESCRIPTION = """\
 Make a release of what is committed: build the images of builder, operator and command line, push them to --registry,
-and write install.yaml (every image by digest), an SBOM of each image, provenance.json and SHA256SUMS to --output.
-Everything in the images has the time of the commit. A tag that is there already is never moved. Nothing is signed."""
+and write install.yaml and a Helm chart (every image by digest), an SBOM of each image, provenance.json and SHA256SUMS
+to --output. Everything in the images has the time of the commit. A tag that is there already is never moved.
+Nothing is signed."""
 NAMES = ("builder", "operator", "cli")
 PROGRAMS = ("buildkitd", "oras", "syft")
 
@@ -63,6 +64,8 @@ def release(asked: argparse.Namespace, versions: Pins, where: Places) -> None:
     title = f"# ImageBuild operator {asked.version}, commit {commit.sha}: kubectl apply --server-side -f install.yaml\n"
     install = output / "install.yaml"
     install.write_text(title + installation.render(versions, where, asked.version, published[0], published[1]))
+    packed = output / f"imagebuild-{asked.version}.tgz"
+    chart.pack(packed, published[0], published[1], commit.epoch)
     lists = [output / f"{image.which}.spdx.json" for image in published]
     for image, file in zip(published, lists, strict=True):
         with step(f"listing what is in {image.name}"):
@@ -79,8 +82,8 @@ def release(asked: argparse.Namespace, versions: Pins, where: Places) -> None:
         finished=_now(),
     )
     said = output / "provenance.json"
-    said.write_text(json.dumps(provenance.statement(of, published, [install, *lists]), indent=2) + "\n")
-    sums = [f"{provenance.file_sum(file)}  {file.name}\n" for file in (install, *lists, said)]
+    said.write_text(json.dumps(provenance.statement(of, published, [install, packed, *lists]), indent=2) + "\n")
+    sums = [f"{provenance.file_sum(file)}  {file.name}\n" for file in (install, packed, *lists, said)]
     (output / "SHA256SUMS").write_text("".join(sums))
     ask = publish.registries(versions, where)
     for image in published:

@@ -114,7 +114,8 @@ def test_the_provenance_is_about_what_was_pushed_and_written(released: Release, 
             assert found[0] == f"sha256:{digest}"
         else:
             assert f"{digest}  {name}\n" in sums
-    assert released.subjects.keys() >= {f"{released.registry}/{which}" for which in NAMES} | {"install.yaml"}
+    files = {"install.yaml", f"imagebuild-{__version__}.tgz"}
+    assert released.subjects.keys() >= {f"{released.registry}/{which}" for which in NAMES} | files
 
 
 def test_the_provenance_names_the_commit_and_the_base_images(released: Release, place: Place) -> None:

@@ -6,15 +6,18 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
+from generator.files import CHART
 from imagebuild import __version__
 from localcluster import images, pins, places
 from localcluster.work import Failure
-from supply import installation, provenance, publish
+from supply import chart, installation, provenance, publish
 from supply.publish import Published, Registries
 
 ROOT = pins.REPOSITORY
@@ -162,3 +165,21 @@ def test_the_overlay_of_install_yaml_names_every_image_by_digest() -> None:
         {"name": "imagebuild-builder", "newName": BUILDER.repository, "digest": DIGEST},
         {"name": "imagebuild-operator", "newName": OPERATOR.repository, "digest": OTHER},
     ]
+
+
+def test_the_packed_chart_is_the_one_here_with_every_image_by_digest_and_the_operators_bounds(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.tgz", tmp_path / "second.tgz"
+    for file in (first, second):
+        chart.pack(file, BUILDER, OPERATOR, epoch=1700000000)
+    assert first.read_bytes() == second.read_bytes()
+    with tarfile.open(first) as archive:
+        assert {entry.mtime for entry in archive} == {1700000000}
+        archive.extractall(tmp_path, filter="data")
+    packed = {file.relative_to(tmp_path / "imagebuild"): file for file in (tmp_path / "imagebuild").rglob("*.*")}
+    here = {file.relative_to(CHART): file for file in CHART.rglob("*.*")}
+    assert packed.keys() == here.keys()
+    different = {str(name) for name in here if here[name].read_text() != packed[name].read_text()}
+    assert different == {"values.yaml", "README.md"}
+    values = yaml.safe_load((tmp_path / "imagebuild" / "values.yaml").read_text())
+    assert (values["operator"]["image"], values["builder"]["image"]) == (OPERATOR.name, BUILDER.name)
+    assert values["operatorBounds"] == {"enabled": True}
