@@ -338,24 +338,46 @@ INJECTS = (
 
 BOUNDS = (
     Row(
-        tried="to create a pod with another image, program, owner, container or user, with a path, port, network or "
-        "processes of the node, with privilege, or with a token",
+        tried="to create a pod with another image, owner, container or user, with a path, port, device, network or "
+        "processes of the node, without seccomp or AppArmor, or with privilege",
         outcome="refused by the API server",
         why="the component `operator-bounds`",
         test="e2e/test_bounds.py::test_no_other_pod_is",
+    ),
+    Row(
+        tried="to run another program in it: by its command, a hook, a probe, a variable such as `LD_PRELOAD`, another "
+        "working directory, or a volume over the runner",
+        outcome="refused by the API server",
+        why="the same. It lists the variables, the kinds of volumes and the places for them that build pods have",
+        test="e2e/test_bounds.py::test_no_other_pod_is",
+    ),
+    Row(
+        tried="to have the token of a service account in it, the automatic one or a projected one",
+        outcome="refused by the API server",
+        why="the same. It takes tokens for the audiences of clouds, which the API server does not",
+        test="e2e/test_bounds.py::test_no_other_pod_is",
+    ),
+    Row(
+        tried="to keep it from the garbage collector without an ImageBuild, by a second owner that is there, also later",
+        outcome="refused by the API server",
+        why="the same",
+        test="e2e/test_bounds.py"
+        "::test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_image_and_owner",
     ),
     Row(
         tried="to change or delete somebody else's pod, or the image of one of its own",
         outcome="refused by the API server",
         why="the same",
         test="e2e/test_bounds.py"
-        "::test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_their_image",
+        "::test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_image_and_owner",
     ),
     Row(
-        tried="to change or delete a claim that is not a cache of its own, where it may keep claims",
+        tried="to change or delete a claim that is not a cache of its own, or to choose the volume of one, where it may "
+        "keep claims",
         outcome="refused by the API server",
         why="the same",
-        test="e2e/test_bounds.py::test_a_claim_of_somebody_else_is_neither_changed_nor_deleted",
+        test="e2e/test_bounds.py"
+        "::test_a_claim_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_choose_no_volume",
     ),
     Row(
         tried="to read a Secret, a log or a token, or to exec",
@@ -364,10 +386,33 @@ BOUNDS = (
         test="controller/test_permissions.py::test_the_cluster_role_grants_exactly_the_permissions_that_the_code_names",
     ),
     Row(
-        tried="to have a build pod mount a Secret that no ImageBuild names",
+        tried="to have a build pod mount a Secret, a ConfigMap or a claim that no ImageBuild names, and build what it likes "
+        "with it: RUN steps of its own, pushed anywhere",
         outcome="**succeeds**",
-        why="the API server cannot know what an ImageBuild asks for. Guard the operator's namespace",
+        why="the API server cannot know what an ImageBuild asks for, nor, until the garbage collector looks, whether it is "
+        "there. Guard the operator's namespace, and keep no Secrets with tokens of service accounts where it may create "
+        "pods",
         test="e2e/test_bounds.py::test_each_pod_that_the_operator_makes_is_taken",
+    ),
+    Row(
+        tried="to have a build pod run by any service account of its namespace, for the identity that a cloud gives it",
+        outcome="**succeeds**",
+        why="which of them may build is a setting of the operator's. Give accounts with much power in a cloud a namespace "
+        "without builds: [some namespaces only](namespaced.md)",
+        test="e2e/test_bounds.py::test_what_clouds_add_for_an_identity_is_taken",
+    ),
+    Row(
+        tried="to have a build pod with labels, annotations, tolerations, a priority, a runtime class, resources or an "
+        "isolation mode that the operator's configuration does not allow",
+        outcome="**succeeds**",
+        why="the lists are the operator's. What such a word does in your cluster, a policy of yours can forbid",
+        test="e2e/test_bounds.py::test_each_pod_that_the_operator_makes_is_taken",
+    ),
+    Row(
+        tried="to delete ImageBuilds, or to write into their status what is not so",
+        outcome="**succeeds**",
+        why="it is what the operator does",
+        test="controller/test_permissions.py::test_the_cluster_role_grants_exactly_the_permissions_that_the_code_names",
     ),
 )
 

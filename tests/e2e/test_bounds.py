@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from typing import Any
 
 import pytest
 import yaml
 
+from e2e.boundedpods import BAD, BUILDER, DIGEST, GOLDEN, OWNER, TAKEN, pod, with_container
 from imagebuild.api import names
 from testbed.kubectl import Document, Kubectl, KubectlError, until
 from testbed.place import ROOT
@@ -21,10 +21,8 @@ from testbed.place import ROOT
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("bounds")]
 
 POLICY = ROOT / "manifests" / "components" / "operator-bounds" / "policy.yaml"
-GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.yaml"))
-BUILDER = "registry.example.com/imagebuild/builder:1"
-DIGEST = "@sha256:" + "0" * 64
-OTHER = "registry.example.com/other:1"
+VARIABLES = ("image", "seccomp", "audiences")
+"""Where docs/security.md says that they are: patches know them by their places."""
 
 
 class Bounded:
@@ -32,14 +30,15 @@ class Bounded:
         self.kubectl = kubectl
         self.user = f"system:serviceaccount:{kubectl.namespace}:imagebuild-operator"
 
-    def builder(self, image: str) -> None:
-        """As a patch of the overlay does."""
+    def says(self, **values: str | list[str]) -> None:
+        """As a patch of the overlay does; all else is as it is for these tests."""
         (found,) = (
             each
             for each in self.policy()
             if each["kind"] == "ValidatingAdmissionPolicy" and "variables" in each["spec"]
         )
-        found["spec"]["variables"][0]["expression"] = json.dumps(image)
+        for name, value in {"image": BUILDER, **values}.items():
+            found["spec"]["variables"][VARIABLES.index(name)]["expression"] = json.dumps(value)
         self.kubectl.apply(found)
 
     def policy(self) -> list[Document]:
@@ -79,7 +78,7 @@ def bounded(operator: None, kubectl: Kubectl) -> Iterator[Bounded]:
         )
         kubectl.apply(*policy)
         until("the policy to bind", lambda: "the builder image" in made.refusal(pod()))
-        made.builder(BUILDER)
+        made.says()
         until("the policy to know the image", lambda: not made.refusal(pod()))
         yield made
     finally:
@@ -88,69 +87,30 @@ def bounded(operator: None, kubectl: Kubectl) -> Iterator[Bounded]:
         kubectl("delete", "namespace", name, "--wait=false")
 
 
-def pod(name: str = "isolation-rootless", **spec: Any) -> Document:
-    document = deepcopy(next(yaml.safe_load_all((ROOT / "tests" / "golden" / f"{name}.yaml").read_text())))
-    del document["metadata"]["namespace"]
-    return {**document, "spec": {**document["spec"], **spec}}
+# the API server knows none of these names
+UNKNOWN = {"priorityClassName": None, "runtimeClassName": None, "serviceAccountName": None}
+UNCONFINED = "configuration-unconfined"
 
 
-def with_container(**fields: Any) -> Document:
-    made = pod()
-    made["spec"]["containers"][0].update(fields)
-    return made
-
-
-def with_metadata(**fields: Any) -> Document:
-    made = pod()
-    made["metadata"].update(fields)
-    return made
-
-
-def _security(**fields: Any) -> dict[str, Any]:
-    return {**pod()["spec"]["containers"][0]["securityContext"], **fields}
-
-
-OWNER = pod()["metadata"]["ownerReferences"][0]
-BAD = {
-    "another image": (with_container(image=OTHER), "the builder image"),
-    "another digest": (with_container(image=BUILDER + DIGEST), "the builder image"),
-    "another program": (with_container(command=["sh", "-c", "id"]), "runs the runner"),
-    "arguments": (with_container(args=["--plan=/x"]), "runs the runner"),
-    "a second container": (
-        pod(containers=[*pod()["spec"]["containers"], {"name": "b", "image": BUILDER}]),
-        "nothing else",
-    ),
-    "a container before it": (pod(initContainers=[{"name": "b", "image": BUILDER}]), "nothing else"),
-    "no owner": (with_metadata(ownerReferences=[]), "belongs to an ImageBuild"),
-    "another owner": (with_metadata(ownerReferences=[{**OWNER, "apiVersion": "v1", "kind": "Pod"}]), "belongs to"),
-    "no label of the operator": (with_metadata(labels={}), "no pod but those it has made"),
-    "a path of the node": (
-        pod(volumes=[*pod()["spec"]["volumes"], {"name": "a", "hostPath": {"path": "/"}}]),
-        "nothing of its node",
-    ),
-    "the node's network": (pod(hostNetwork=True), "nothing of its node"),
-    "the node's processes": (pod(hostPID=True), "nothing of its node"),
-    "a port of the node": (with_container(ports=[{"containerPort": 1, "hostPort": 1}]), "nothing of its node"),
-    "privilege": (with_container(securityContext=_security(privileged=True)), "no privilege"),
-    "no AppArmor": (
-        with_container(securityContext=_security(appArmorProfile={"type": "Unconfined"})),
-        "AppArmor profile of its node",
-    ),
-    "root": (pod(securityContext={"runAsUser": 0}), "user 1000"),
-    "root in the container": (with_container(securityContext=_security(runAsUser=0, runAsNonRoot=False)), "user 1000"),
-    "a capability": (
-        with_container(securityContext=_security(capabilities={"add": ["SYS_ADMIN"]})),
-        "SETUID and SETGID",
-    ),
-    "a token": (pod(automountServiceAccountToken=True), "no service account's token"),
-}
-
-
-@pytest.mark.parametrize("name", [path.stem for path in GOLDEN])
+@pytest.mark.parametrize("name", [path.stem for path in GOLDEN if path.stem != UNCONFINED])
 def test_each_pod_that_the_operator_makes_is_taken(bounded: Bounded, name: str) -> None:
-    # the API server knows none of these names
-    unknown = {"priorityClassName": None, "runtimeClassName": None, "serviceAccountName": None}
-    assert bounded.refusal(pod(name, **unknown)) == ""
+    assert bounded.refusal(pod(name, **UNKNOWN)) == ""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_clouds_add_for_an_identity_is_taken(bounded: Bounded, name: str) -> None:
+    assert bounded.refusal(TAKEN[name]) == ""
+
+
+def test_a_pod_without_a_seccomp_profile_is_taken_where_the_policy_says_so(bounded: Bounded) -> None:
+    unconfined = pod(UNCONFINED, **UNKNOWN)
+    assert "seccompUnconfined needs a patch" in bounded.refusal(unconfined)
+    try:
+        bounded.says(seccomp=["Localhost", "Unconfined"])
+        until("it to be taken", lambda: not bounded.refusal(unconfined))
+    finally:
+        bounded.says()
+        until("the policy to be as it was", lambda: bounded.refusal(unconfined))
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -161,11 +121,11 @@ def test_no_other_pod_is(bounded: Bounded, name: str) -> None:
 
 def test_the_image_may_be_named_by_its_digest_with_a_tag_or_without(bounded: Bounded) -> None:
     try:
-        bounded.builder(BUILDER.replace(":1", "") + DIGEST)
+        bounded.says(image=BUILDER.replace(":1", "") + DIGEST)
         until("the digest to be known", lambda: not bounded.refusal(with_container(image=BUILDER + DIGEST)))
         assert "the builder image" in bounded.refusal(pod())
     finally:
-        bounded.builder(BUILDER)
+        bounded.says()
         until("the policy to know the image", lambda: not bounded.refusal(pod()))
 
 
@@ -175,7 +135,9 @@ def attempt(what: Callable[[], object]) -> str:
     return str(refused.value)
 
 
-def test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_their_image(bounded: Bounded) -> None:
+def test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_image_and_owner(
+    bounded: Bounded,
+) -> None:
     gated: dict[str, Any] = {"schedulingGates": [{"name": "example.com/never"}]}  # nobody is to run them
     spec = {**gated, "containers": [{"name": "build", "image": BUILDER}]}
     # without an owner: the garbage collector takes away what has one that does not exist
@@ -191,19 +153,39 @@ def test_a_pod_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_keep_
     assert "may not change the image" in attempt(
         lambda: kubectl("patch", "pod", "own", f"--patch={image}", as_operator)
     )
-    kubectl("patch", "pod", "own", f"--patch={change}", as_operator)
+    owner = json.dumps({"metadata": {"ownerReferences": [OWNER]}})
+    assert "to whom a pod belongs" in attempt(lambda: kubectl("patch", "pod", "own", f"--patch={owner}", as_operator))
+    stop = json.dumps({**json.loads(change), "spec": {"activeDeadlineSeconds": 60}})
+    kubectl("patch", "pod", "own", f"--patch={stop}", as_operator)
     kubectl("delete", "pod", "own", "--wait=false", as_operator)
 
 
-def test_a_claim_of_somebody_else_is_neither_changed_nor_deleted(bounded: Bounded) -> None:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}, "storageClassName": "none"}
-    labels = {"labels": {names.MANAGED_BY: names.MANAGER}}
+def test_a_claim_of_somebody_else_is_neither_changed_nor_deleted_and_its_own_choose_no_volume(
+    bounded: Bounded,
+) -> None:
     kubectl, as_operator = bounded.kubectl, f"--as={bounded.user}"
-    for name, more in (("theirs", {}), ("own", labels)):
-        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, **more}, "spec": spec}
-        kubectl.create(claim)
+    for name, more in (("theirs", {}), ("own", {"labels": {names.MANAGED_BY: names.MANAGER}})):
+        kubectl.create(claim(name, more))
     change = json.dumps({"metadata": {"annotations": {"imagebuild.dev/last-used": "now"}}})
     assert "no claim but those" in attempt(lambda: kubectl("patch", "pvc", "theirs", f"--patch={change}", as_operator))
     assert "no claim but those" in attempt(lambda: kubectl("delete", "pvc", "theirs", "--wait=false", as_operator))
+    chosen = claim("chosen", {"labels": {names.MANAGED_BY: names.MANAGER}}, volumeName="any")
+    assert "choose the volume" in attempt(lambda: bounded.creates(chosen))
+    volume = json.dumps({"spec": {"volumeName": "any"}})
+    assert "choose the volume" in attempt(lambda: kubectl("patch", "pvc", "own", f"--patch={volume}", as_operator))
     kubectl("patch", "pvc", "own", f"--patch={change}", as_operator)
     kubectl("delete", "pvc", "own", "--wait=false", as_operator)
+
+
+def claim(name: str, more: Document, **spec: Any) -> Document:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, **more},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Mi"}},
+            "storageClassName": "none",
+            **spec,
+        },
+    }
