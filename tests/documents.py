@@ -42,6 +42,7 @@ NOT_OURS = {
     "sh argocd": "Argo CD is not here; tests/e2e/test_gitops.py applies the ConfigMap",
     "sh node": "to be typed on a node; tests/e2e/test_seccomp.py runs it in a pod that has the node's directory",
     "sh apparmor": "needs a kernel with AppArmor; tests/e2e/test_seccomp.py compares the profile with the engine's",
+    "yaml release": "beside a file that hack/release makes: tests/e2e/test_release.py applies it to that",
     "sh release": "of files that hack/release has made: tests/e2e/test_release.py runs it on those",
     "sh helm": "tests/e2e/test_chart.py types it, and has Helm render the chart instead of installing it",
     "sh docker": "needs a Docker engine; the files that it names are looked for",
@@ -88,7 +89,7 @@ class Block:
 
     @property
     def is_kustomization(self) -> bool:
-        return self.text.startswith("# kustomization.yaml")
+        return self.info == "yaml" and self.text.startswith("# kustomization.yaml")
 
 
 def title(page: Path) -> str:

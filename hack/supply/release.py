@@ -53,6 +53,9 @@ def main() -> int:
     except Failure as failure:
         print(f"hack/release: {failure}", file=sys.stderr)
         return failure.code
+    except KeyboardInterrupt:
+        print("\nhack/release: stopped before its end; run it again: what is pushed stays", file=sys.stderr)
+        return 130
     return 0
 
 

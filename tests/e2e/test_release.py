@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,6 +158,22 @@ def test_install_yaml_names_every_image_by_its_digest(released: Release) -> None
     assert yaml.safe_load(config["data"]["config.yaml"])["builder"]["image"] == released.image("builder")
     policy = of_kind(released, "ValidatingAdmissionPolicy")[0]
     assert policy["spec"]["variables"][0] == {"name": "image", "expression": f'"{released.image("builder")}"'}
+
+
+def test_settings_of_ones_own_go_into_a_kustomization_beside_it(
+    released: Release, place: Place, tmp_path: Path
+) -> None:
+    (shown,) = (block for block in blocks(ROOT / "docs" / "install.md") if block.info == "yaml release")
+    (tmp_path / "kustomization.yaml").write_text(shown.text)
+    shutil.copy(released.output / "install.yaml", tmp_path)
+    words = [place.kubectl, "kustomize", str(tmp_path)]
+    made = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    (config,) = (each for each in yaml.safe_load_all(made) if _is_configuration(each))
+    assert yaml.safe_load(config["data"]["config.yaml"])["isolation"] == "Userns"
+
+
+def _is_configuration(document: Document) -> bool:
+    return (document["kind"], document["metadata"]["name"]) == ("ConfigMap", "imagebuild-operator")
 
 
 @pytest.mark.usefixtures("operator")  # its namespaces are there: a dry run makes none

@@ -51,6 +51,12 @@ def test_a_kubeconfig_that_is_none_is_said(tmp_path: Path) -> None:
             Cluster.connect(str(tmp_path / file), None, None)
 
 
+def test_a_kubeconfig_that_acts_as_somebody_else_is_refused_by_name(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path, "http://127.0.0.1:1", **{"token": "t", "as": "jane"})
+    with pytest.raises(Problem, match="user u acts as jane"):
+        Cluster.connect(file, None, None)
+
+
 def test_an_exec_plugin_gives_the_token(api: Api, tmp_path: Path) -> None:
     plugin = tmp_path / "plugin"
     token = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "by-exec"}}

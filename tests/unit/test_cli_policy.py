@@ -142,7 +142,7 @@ def test_every_key_that_a_policy_can_have_is_explained_by_itself() -> None:
             id="a frontend",
         ),
         pytest.param({"retryLimit": "many"}, True, "SpecInvalid", "retryLimit", id="what is no spec"),
-        pytest.param({"bogus": 1}, False, "OperatorTooOld", "spec.bogus", id="a field of another version"),
+        pytest.param({"bogus": 1}, True, "OperatorTooOld", "spec.bogus", id="a field of another version"),
         pytest.param({"suspend": True}, False, "Suspended", "", id="suspended"),
     ],
 )
@@ -166,19 +166,31 @@ def typed(file: Path, *words: str) -> int:
     return run(["imagebuild", "policy", "explain", "--config", str(file), *words])
 
 
-def test_a_person_reads_a_line_for_each_setting_and_what_the_pod_gets(
-    file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert typed(file, "-f", str(file.with_name("build.yaml"))) == Exit.OK
-    printed = capsys.readouterr().out
-    lines = [" ".join(line.split()) for line in printed.splitlines()]
+def printed_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_person_reads_a_line_for_each_setting(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed(file, "-n", "team-a") == Exit.OK
+    lines = printed_lines(capsys)
     assert lines[0] == "team-a: the policy namespaces[team-*] is in force, and not *, which match, too."
     assert f"isolation UsernsMasked {OUR_POLICY}isolation" in lines
     assert "timeouts.slot 2m default" in lines
     assert "pod.allow.priorityClasses none default" in lines  # as the reference says of no value
-    assert "shop: would be built. Its pod would have:" in lines
+
+
+def test_of_a_build_the_verdict_comes_first_and_defaults_are_left_out(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(file, "-f", str(file.with_name("build.yaml"))) == Exit.OK
+    lines = printed_lines(capsys)
+    assert lines[0] == "shop: would be built. Its pod would have:"
     assert 'secrets ["npm", "push"]' in lines
+    assert "trust Trusted" in lines
     assert any(line.startswith("resources ") and '"memory": "8Gi"' in line for line in lines)
+    assert f"isolation UsernsMasked {OUR_POLICY}isolation" in lines
+    assert "timeouts.slot 2m default" not in lines
+    assert lines[-1].endswith("defaults, which are shown without -f.")
 
 
 def test_a_build_that_would_be_refused_says_why_and_what_to_do_and_exits_as_such(
@@ -211,7 +223,8 @@ def test_a_program_reads_all_of_it(file: Path, form: str, capsys: pytest.Capture
     [
         pytest.param("builder: [", "is not YAML", id="not YAML"),
         pytest.param("builder: {image: a}\ntrsut: x", "trsut: Extra inputs", id="an unknown key"),
-        pytest.param("", "builder: Field required", id="empty"),
+        pytest.param("", "has no builder", id="empty"),
+        pytest.param("trust: Untrusted", "has no builder", id="a part of one"),
         pytest.param("- a", "file: ", id="not a mapping"),
     ],
 )

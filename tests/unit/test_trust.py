@@ -183,7 +183,8 @@ def test_in_another_mode_it_is_refused_with_the_setting_that_has_to_change(mode:
         f"isolation: a build that is Untrusted (namespaces[forks-*].trust) {needs} namespaces[forks-*].isolation to Userns"
     )
     assert refusal(trust="Untrusted", isolation=mode) == (
-        f"isolation: a build that is Untrusted (trust) {needs} isolation, here by a policy in namespaces, to Userns"
+        f"isolation: a build that is Untrusted (trust) {needs} isolation to Userns, "
+        "for all namespaces or by {match: forks-a, isolation: Userns} in namespaces"
     )
     assert refusal(written={"trust": "Untrusted"}, namespaces=[{"match": "forks-*"}], isolation=mode) == (
         f"isolation: a build that is Untrusted (spec.trust) {needs} namespaces[forks-*].isolation to Userns"

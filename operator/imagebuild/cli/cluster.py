@@ -236,8 +236,21 @@ def _from_kubeconfig(configuration: client.Configuration, file: str | None, cont
     if chosen is None:
         known = ", ".join(each["name"] for each in contexts) or "none"
         raise Problem(f"There is no context {context} in the kubeconfig.", f"There are: {known}.")
+    _refuse_impersonation(file, chosen["context"]["user"])
     config.load_kube_config(file, context, client_configuration=configuration)
     return str(chosen["context"].get("namespace") or "default")
+
+
+def _refuse_impersonation(file: str | None, user: str) -> None:
+    """The client leaves `as` out without a word, and would do all with the rights of who is behind it."""
+    merged = config.kube_config.KubeConfigMerger(file or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
+    users = [each.value for each in merged.config.value.get("users") or ()]
+    settings = next((each.get("user") for each in users if each.get("name") == user), None) or {}
+    if acted := settings.get("as"):
+        raise Problem(
+            f"The kubeconfig's user {user} acts as {acted}, which imagebuild cannot.",
+            f"Take a kubeconfig of {acted}'s own, or `kubectl proxy` with this one and a kubeconfig for the proxy.",
+        )
 
 
 def _path(request: Request) -> str:

@@ -78,8 +78,11 @@ def load(text: str, where: str) -> OperatorConfig:
     except yaml.YAMLError as error:
         raise Problem(f"The configuration in {where} is not YAML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
         key = ".".join(map(str, first["loc"])) or "file"
+        if first["type"] == "missing":
+            told = f"The configuration in {where} has no {key}."
+            raise Problem(told, "It has to be the whole configuration, not a part of it.") from error
         raise Problem(
             f"imagebuild {__version__} cannot read the configuration in {where}: {key}: {first['msg']}",
             "Where the operator can, it is another version: use its command.",

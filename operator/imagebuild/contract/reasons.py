@@ -260,7 +260,7 @@ TABLE: dict[Reason, Row] = {
     Reason.NOT_ALLOWED: Row(
         Fault.CONFIGURATION,
         "The administrator does not allow what the spec asks for.",
-        "Leave out what the message names, or ask the administrator to allow it; then ask for a rebuild.",
+        "Do as the message says, or ask the administrator to allow it; then ask for a rebuild.",
     ),
     Reason.POD_REJECTED: Row(
         Fault.CONFIGURATION,

@@ -52,7 +52,7 @@ def distrusted(spec: ImageBuildSpec, config: OperatorConfig, namespace: str) -> 
     mode = isolation(config, namespace)
     if mode is not Isolation.USERNS:
         needs = f"a build that is Untrusted ({why}) needs Userns, and {mode} is in force here"
-        return f"isolation: {needs}: the administrator sets {_place_of_isolation(config, namespace)} to Userns"
+        return f"isolation: {needs}: the administrator sets {_place_of_isolation(config, namespace)}"
     if config.seccomp_unconfined:
         needs = f"a build that is Untrusted ({why}) needs a seccomp profile"
         return f"seccompUnconfined: {needs}: the administrator takes that out of the operator's configuration"
@@ -72,7 +72,9 @@ def _said_by(config: OperatorConfig, namespace: str) -> tuple[str, str]:
 
 def _place_of_isolation(config: OperatorConfig, namespace: str) -> str:
     found = policy(config, namespace)
-    return f"namespaces[{found.match}].isolation" if found else "isolation, here by a policy in namespaces,"
+    if found:
+        return f"namespaces[{found.match}].isolation to Userns"
+    return f"isolation to Userns, for all namespaces or by {{match: {namespace}, isolation: Userns}} in namespaces"
 
 
 def _asked(spec: ImageBuildSpec, config: OperatorConfig) -> Iterator[tuple[str, str]]:

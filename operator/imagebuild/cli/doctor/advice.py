@@ -83,7 +83,8 @@ def _setting(best: Isolation | None, configured: Isolation, *, every: bool) -> s
         return f"No mode works on {classes}: do what is said above, or keep builds from nodes that run none (a taint)."
     if best is configured:
         return f"Leave it at isolation: {best}, the strongest mode that {classes} run."
-    return f"Set isolation: {best} in the operator's configuration: the strongest mode that {classes} run."
+    now = f"in force is {configured}; imagebuild policy explain says by which key"
+    return f"Set isolation: {best} in the operator's configuration ({now}): the strongest mode that {classes} run."
 
 
 def _stronger(works_on: Mapping[Isolation, Sequence[Looked]], best: Isolation | None) -> list[str]:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagebuild.api.status import ImageBuildStatus
+from imagebuild.api.status import ImageBuildStatus, Phase
 from imagebuild.cli import show
-from imagebuild.cli.policy.settings import Explained, Setting
+from imagebuild.cli.policy.settings import DEFAULT, Explained, Setting
 from imagebuild.cli.policy.trial import Trial
 from imagebuild.contract.reasons import Reason
 
@@ -33,13 +33,16 @@ def _build(tried: Trial) -> Document:
 
 
 def text(namespace: str, explained: Explained, tried: Trial | None) -> Iterator[str]:
+    if tried:
+        yield from _outcome(tried)
+        yield ""
     yield _which(namespace, explained)
     yield ""
-    rows = [(each.key, _value(each), " and ".join(each.origins)) for each in explained.settings]
+    shown = [each for each in explained.settings if not tried or each.origins != (DEFAULT,)]
+    rows = [(each.key, _value(each), " and ".join(each.origins)) for each in shown]
     yield from show.columns([("SETTING", "VALUE", "FROM"), *rows])
-    if tried:
-        yield ""
-        yield from _outcome(tried)
+    if len(shown) < len(explained.settings):
+        yield f"… and {len(explained.settings) - len(shown)} defaults, which are shown without -f."
 
 
 def _which(namespace: str, explained: Explained) -> str:
@@ -71,7 +74,8 @@ def _outcome(tried: Trial) -> Iterator[str]:
         yield f"{tried.name}: would be built. Its pod would have:"
         yield from show.columns([(f"  {key}", _said(value)) for key, value in _gets(tried.status, tried.pod)])
         return
-    yield f"{tried.name}: {'would be refused' if tried.refused else 'would wait'}, {status.reason}."
+    waits = status.phase is not Phase.FAILED
+    yield f"{tried.name}: {'would wait' if waits else 'would be refused'}, {status.reason}."
     yield f"  {status.message or Reason(status.reason or '').row.sentence}"
     if tried.refused and tried.next_step:
         yield f"  {tried.next_step}"
@@ -81,6 +85,7 @@ def _gets(status: ImageBuildStatus, pod: Mapping[str, Any]) -> Iterator[tuple[st
     spec, (container,) = pod["spec"], pod["spec"]["containers"]
     if status.effective:
         yield "isolation", status.effective.isolation
+        yield "trust", status.effective.trust or ""
     yield from ((key, container[key]) for key in _SHOWN_OF_THE_CONTAINER if key in container)
     yield from ((key, value) for key, value in spec.items() if key not in _NOT_SHOWN)
     yield "labels", pod["metadata"].get("labels") or {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from imagebuild import __version__
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import parse
 from imagebuild.api.status import ImageBuildStatus, Phase
@@ -30,10 +31,13 @@ class Trial:
 
     @property
     def refused(self) -> bool:
-        return self.status.phase is Phase.FAILED
+        """Or of a newer version than the operator, which nothing but another operator would change."""
+        return self.status.phase is Phase.FAILED or self.status.reason is Reason.OPERATOR_TOO_OLD
 
     @property
     def next_step(self) -> str:
+        if self.status.reason is Reason.OPERATOR_TOO_OLD:
+            return f"imagebuild {__version__} has no such field: is it spelled right?"
         reason = self.status.reason
         return Reason(reason).row.next_step if reason in set(Reason) else ""
 
