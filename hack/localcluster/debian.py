@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import platform
 import shutil
 import tempfile
@@ -18,7 +19,15 @@ LIMIT = 900.0
 
 def install(*packages: str) -> None:
     """Packages on this machine, as they are needed. None of their services is started."""
-    missing = [package for package in packages if not _installed(package)]
+    if all(_installed(package) for package in packages):
+        return
+    # apt-get waits for no other, and tests that run side by side need packages
+    with Path(tempfile.gettempdir(), "imagebuild-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install([package for package in packages if not _installed(package)])
+
+
+def _install(missing: list[str]) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):

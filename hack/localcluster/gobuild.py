@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from localcluster import gomodules, places
@@ -22,28 +24,37 @@ def binary(pins: Pins, cache: Path, name: str) -> Path:
     """The path of a program, built now if it is not there yet. A crash in the middle loses only that program."""
     program = pins.programs[name]
     path = cache / "bin" / f"{name}-{program.version}-{program.key}" / name
-    if path.exists():
-        return path
-    go = toolchain(pins, cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(name + ".new")
-    with step(f"compiling {name} {program.version}"):
-        run(*_command(go, program, new), cwd=_module(cache, program), env=_environment(program), timeout=LIMIT)
-    new.rename(path)
-    return path
+
+    def build(out: Path) -> None:
+        words = _command(toolchain(pins, cache), program, out)
+        run(*words, cwd=_module(cache, program), env=_environment(program), timeout=LIMIT)
+
+    return _compiled(path, f"compiling {name} {program.version}", build)
 
 
 def ours(pins: Pins, cache: Path, name: str, source: Path, what: str) -> Path:
     """A program whose module is in this repository, by its content; `what` it is, for the person who waits."""
     path = cache / "bin" / f"{name}-{digest(name, *sorted(source.iterdir()))}" / name
-    if not path.exists():
-        go = toolchain(pins, cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(name + ".new")
-        with step(f"compiling {what}"):
-            words = (go, "build", "-trimpath", "-ldflags", "-s -w", "-o", new, ".")
-            run(*words, cwd=source, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=LIMIT)
-        new.rename(path)
+
+    def build(out: Path) -> None:
+        words = (toolchain(pins, cache), "build", "-trimpath", "-ldflags", "-s -w", "-o", out, ".")
+        run(*words, cwd=source, env={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}, timeout=LIMIT)
+
+    return _compiled(path, f"compiling {what}", build)
+
+
+def _compiled(path: Path, what: str, build: Callable[[Path], None]) -> Path:
+    """Of several processes, such as those of one test run, one compiles and the others wait for it."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name("lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            new = path.with_name(path.name + ".new")
+            with step(what):
+                build(new)
+            new.rename(path)
     return path
 
 
