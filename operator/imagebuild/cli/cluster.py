@@ -21,6 +21,7 @@ from kubernetes.config import kube_config
 from imagebuild.api import names
 from imagebuild.cli import refusals
 from imagebuild.cli.exits import Exit
+from imagebuild.cli.pages import pages
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.refusals import Request
 
@@ -33,7 +34,6 @@ _SILENCE_SECONDS = 60.0
 """After that long without a line the log is asked for anew: nobody can tell a quiet build from a dead connection."""
 _PAUSES = (1.0, 4.0)
 """Before what had no answer is sent again."""
-_PAGE = 500
 _CONFLICT = 409
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NO_CLUSTER = "Set KUBECONFIG or --kubeconfig to a file that `kubectl get ns` works with, or run in a pod."
@@ -65,15 +65,8 @@ class Cluster:
 
     def builds(self, namespace: str | None) -> list[Document]:
         """Of one namespace, or of all."""
-        found: list[Document] = []
-        token = ""
-        while True:
-            query = {"limit": str(_PAGE), **({"continue": token} if token else {})}
-            page = self._json(Request(verb="list", resource=names.PLURAL, namespace=namespace), query=query)
-            found += page["items"]
-            token = page["metadata"].get("continue") or ""
-            if not token:
-                return found
+        wanted = Request(verb="list", resource=names.PLURAL, namespace=namespace)
+        return [build for page in pages(lambda query: self._json(wanted, query=query)) for build in page["items"]]
 
     def build(self, name: str) -> Document:
         return self._json(Request(verb="get", resource=names.PLURAL, namespace=self.namespace, name=name))

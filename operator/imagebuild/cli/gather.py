@@ -9,9 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from imagebuild.api import names
+from imagebuild.cli.pages import SIZE, further, pages
 from imagebuild.cli.problem import ApiError
 from imagebuild.contract.layout import CONTAINER
 
@@ -22,7 +24,7 @@ Document = Mapping[str, Any]
 OPERATOR = "imagebuild-operator"
 _CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{names.PLURAL}.{names.GROUP}"
 _NO_ANSWER = 0
-_PAGE, _PAGES = "500", 10
+_PAGES = 10
 _LOGS = 20
 """Of the newest pods."""
 _LOG_QUERY = {"tailLines": "5000", "limitBytes": str(8 << 20), "timestamps": "true"}
@@ -135,14 +137,11 @@ class _Gatherer:
             return None
 
     def _items(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        token = ""
-        for _ in range(_PAGES):
-            page = self._read(path, {"limit": _PAGE, **query, **({"continue": token} if token else {})}) or {}
+        page: Mapping[str, Any] = {}
+        for page in islice(pages(lambda paging: self._read(path, {**query, **paging}) or {}), _PAGES):
             yield from page.get("items") or ()
-            token = (page.get("metadata") or {}).get("continue") or ""
-            if not token:
-                return
-        self.found.missing.append(f"{path}: more than {int(_PAGE) * _PAGES}, the others are left out")
+        if further(page):
+            self.found.missing.append(f"{path}: more than {SIZE * _PAGES}, the others are left out")
 
     def _miss(self, path: str, error: ApiError) -> None:
         if error.status == _NO_ANSWER:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from imagebuild.api.config import Builder, OperatorConfig
 from imagebuild.cli.configuration import in_cluster
 from imagebuild.cli.doctor.looking import Pods
+from imagebuild.cli.pages import pages
 from imagebuild.cli.problem import ApiError, Problem
 
 __all__ = ["builder", "configuration", "nodes"]
 
 _FORBIDDEN = 403
-_PAGE = "500"
 
 
 def configuration(source: Pods, namespace: str, **given: Any) -> tuple[OperatorConfig, str]:
@@ -37,18 +38,8 @@ def builder(image: str | None) -> Builder | None:
 def nodes(source: Pods) -> list[Mapping[str, Any]] | None:
     """None: they may not be listed."""
     try:
-        return list(_pages(source))
+        return [node for page in pages(partial(source.read, "/api/v1/nodes")) for node in page["items"]]
     except ApiError as error:
         if error.status != _FORBIDDEN:
             raise
         return None
-
-
-def _pages(source: Pods) -> Iterator[Mapping[str, Any]]:
-    token = ""
-    while True:
-        page = source.read("/api/v1/nodes", {"limit": _PAGE, **({"continue": token} if token else {})})
-        yield from page["items"]
-        token = (page.get("metadata") or {}).get("continue") or ""
-        if not token:
-            return

@@ -36,9 +36,9 @@ class Trial:
 
     @property
     def next_step(self) -> str:
-        if self.status.reason is Reason.OPERATOR_TOO_OLD:
-            return f"imagebuild {__version__} has no such field: is it spelled right?"
         reason = self.status.reason
+        if reason is Reason.OPERATOR_TOO_OLD:
+            return f"imagebuild {__version__} has no such field: is it spelled right?"
         return Reason(reason).row.next_step if reason in set(Reason) else ""
 
 
