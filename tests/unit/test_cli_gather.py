@@ -96,6 +96,16 @@ ALL = [
 ]
 
 
+def test_ten_pages_of_a_list_are_read_and_what_is_beyond_is_noted() -> None:
+    endless = {"items": [event("shop")], "metadata": {"continue": "more"}}
+    server = Server({**CLUSTER, EVENTS: endless})
+    found = gather(server, "n", "shop", "sys")
+    asked = [query for path, query in server.asked if path == EVENTS]
+    assert [query.get("continue") for query in asked] == [None, *["more"] * 9]
+    assert len(found.documents["events.yaml"]["items"]) == 10
+    assert f"{EVENTS}: more than 5000, the others are left out" in found.missing
+
+
 @pytest.mark.parametrize("name", ["shop", None])
 def test_an_administrator_gathers_everything_about_a_build_or_a_namespace(name: str | None) -> None:
     server = Server(CLUSTER)
