@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from imagebuild.api.archive import ArchiveMode
 from imagebuild.api.model import Model, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
@@ -183,6 +184,18 @@ class CacheVolumes(ClaimRules):
     """A claim that no build has used for so long is deleted, and all that is on it. null: none is."""
 
 
+class ArchiveRules(ConfigModel):
+    repository: (
+        Annotated[str, Field(max_length=400, pattern=r"^[A-Za-z0-9.:-]+(/([a-z0-9._-]|\{namespace\})+)+$")] | None
+    ) = None
+    """Where archives are pushed, without a tag: registry.example.com/build-logs/{namespace}. Default: nowhere."""
+    secret: SecretReference | None = None
+    """With the login for it, as in registrySecrets, in each namespace with builds. ImageBuilds may not name it.
+    Default: none, for a registry that asks for none."""
+    mode: ArchiveMode | None = None
+    """Never, OnRequest: builds that say so (spec.archive.enabled), or Always. Default: OnRequest."""
+
+
 class NamespacePolicy(ConfigModel):
     match: str
     """A name or a pattern such as team-*. Of those that match a namespace, the one with most letters is in force."""
@@ -204,6 +217,8 @@ class NamespacePolicy(ConfigModel):
     """Instead of cacheVolumes, key by key."""
     proxy: ProxyConfig | None = None
     """Instead of the one for all namespaces; {} is none."""
+    archive: ArchiveRules = ArchiveRules()
+    """Instead of the one for all namespaces, key by key."""
 
 
 class OperatorConfig(ConfigModel):
@@ -250,5 +265,7 @@ class OperatorConfig(ConfigModel):
     """How long pods of finished builds stay."""
     cache_volumes: CacheVolumes = CacheVolumes()
     """Claims that the operator keeps for spec.cache.volume.template."""
+    archive: ArchiveRules = ArchiveRules()
+    """Logs and records of builds, kept in a registry for when their pods are gone: see docs/howto/logs.md."""
     hold: bool = False
     """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

@@ -48,6 +48,8 @@ ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"
 """On build pods: over all that the pod was made from, so that a correction of the spec can replace one that waits."""
 ANNOTATION_GENERATION = f"{GROUP}/generation"
 """On build pods: the generation of the ImageBuild that the pod was made from."""
+ANNOTATION_ARCHIVE = f"{GROUP}/archive"
+"""On build pods: the repository where the log is archived."""
 
 LABEL_CACHE = f"{GROUP}/cache"
 """On claims that the operator keeps for cache.volume.template: a hash of what they are for."""

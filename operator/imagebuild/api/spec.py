@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from imagebuild.api.archive import Archive
 from imagebuild.api.cache import Cache
 from imagebuild.api.context import Context
 from imagebuild.api.dockerfile import Dockerfile
@@ -160,6 +161,8 @@ class ImageBuildSpec(Model):
     """Untrusted: whoever wrote what is built is not trusted, as with a fork's pull request. The build gets no secrets,
     ssh and service account, writes no cache, and runs in the mode Userns or not at all. Default: what the administrator
     says of the namespace, which a spec lowers and never raises."""
+    archive: Archive | None = None
+    """The log and a record of the build, kept in a registry for when the pod is gone."""
     pod: PodSettings | None = None
     """Of the pod that builds."""
     timeouts: Timeouts | None = None

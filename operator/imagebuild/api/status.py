@@ -150,6 +150,13 @@ class FailureStatus(Model):
     """What to do about it."""
 
 
+class ArchiveStatus(Model):
+    image: str | None = None
+    """repository@sha256:… of an artifact with log.txt.gz and record.json; imagebuild logs reads it."""
+    error: str | None = None
+    """Why the log was not archived, and what to do; the build ended as it would have all the same."""
+
+
 class RunRecord(Model):
     """A run that is over, without its log."""
 
@@ -163,6 +170,8 @@ class RunRecord(Model):
     """Of what it pushed."""
     commit: str | None = None
     """The full id of what was built."""
+    archive: str | None = None
+    """As in status.archive.image, of its last attempt."""
     finished_at: Time | None = None
     """When it ended."""
 
@@ -186,6 +195,8 @@ class Effective(Model):
     """When a ref is written."""
     cache_volume: str | None = None
     """The claim that BuildKit's state is on."""
+    archive: str | None = None
+    """The repository where the log is archived."""
     timeout: str
     """How long the build may take."""
 
@@ -242,10 +253,12 @@ class ImageBuildStatus(Model):
     """What the last successful run gave; it stays while later runs go on or fail."""
     cache: CacheStatus | None = None
     """What the cache was good for."""
+    archive: ArchiveStatus | None = None
+    """Where the log of the attempt is once its pod is gone."""
     failure: FailureStatus | None = None
     """Why the run failed, or its last attempt, while it waits for the next one."""
     warnings: Annotated[tuple[str, ...], Field(max_length=8)] = ()
-    """What is set on the ImageBuild and has no effect, and why."""
+    """What is set on the ImageBuild and has no effect, and why; that a log was not archived, and what to do."""
     history: Annotated[tuple[RunRecord, ...], Field(max_length=5)] = ()
     """The runs before this one, newest first."""
 

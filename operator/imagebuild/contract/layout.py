@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ARCHIVE_SECRET_DIR",
     "BUILD_SECRETS_DIR",
     "CACHE_DIR",
     "CACHE_VOLUME",
@@ -48,6 +49,8 @@ BUILD_SECRETS_DIR = "/run/imagebuild/secrets"
 """One directory per Secret of spec.secrets and spec.ssh, with the named keys as files."""
 CLIENT_CERTIFICATES_DIR = "/run/imagebuild/client-certificates"
 """One directory per Secret with a client certificate for registries; empty as long as the Secret does not exist."""
+ARCHIVE_SECRET_DIR = "/run/imagebuild/archive"
+"""Of the Secret with the login of the log archive, for the runner alone; empty as long as the Secret does not exist."""
 PROXY_SECRET_DIR = "/run/imagebuild/proxy"
 """Of the Secret with the proxy's user name and password; empty as long as the Secret does not exist."""
 PROXY_PORT = 3128

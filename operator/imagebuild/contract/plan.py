@@ -11,11 +11,14 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from imagebuild.contract.archive import Archive
 from imagebuild.contract.codec import DecodeError, decode, encode
+from imagebuild.contract.mounts import Mount, RegistrySecret, SecretKey
 
 __all__ = [
     "INPUTS_ANNOTATION",
     "LIMIT",
+    "Archive",
     "BranchCache",
     "CacheExport",
     "CacheImport",
@@ -69,14 +72,6 @@ class IfExists(StrEnum):
     OVERWRITE = "Overwrite"
     REUSE = "Reuse"
     FAIL = "Fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
-    """A Secret or ConfigMap the user named, mounted as a directory that is empty while the object does not exist."""
-
-    name: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,25 +204,6 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretKey:
-    """A value of a Secret, mounted as a file that is missing while the Secret or the key does not exist."""
-
-    name: str
-    key: str
-    path: str
-    ssh: bool = False
-    """It is to be a private key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySecret(Mount):
-    """A Secret with credentials for registries."""
-
-    registry: str | None = None
-    """What a bare user name and password are for: host[:port][/path]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     git: GitSource | None = None
     http: HttpSource | None = None
@@ -261,6 +237,8 @@ class Plan:
     secret_keys: tuple[SecretKey, ...] = ()
     """What must be there before BuildKit is asked; `args` say what each is for."""
     registries: tuple[Registry, ...] = ()
+    archive: Archive | None = None
+    """Where the log and a record go at the end. None: nowhere."""
     proxy: Proxy | None = None
     frontends: tuple[str, ...] | None = None
     """Repositories of the frontend images that may read the Dockerfile; (): BuildKit's own alone does. None: any."""

@@ -83,6 +83,10 @@ class Details:
     export_error: str = ""
     """Why the cache was not written; the build succeeded all the same."""
     timings: Timings = Timings()
+    archive: str | None = None
+    """The digest of the artifact with the log: sha256:…."""
+    archive_error: str = ""
+    """Why there is none, and what to do."""
     failure: Failure | None = None
 
 
@@ -132,12 +136,13 @@ def _ever_smaller(result: BuildResult) -> list[BuildResult]:
             steps.append(_with_details(steps[-1], failure=cut))
     essentials = dataclasses.replace(result.essentials, message=result.essentials.message[:300])
     steps.append(dataclasses.replace(steps[-1], essentials=essentials))
-    steps.append(_with_details(steps[-1], export_error=steps[-1].details.export_error[:100]))
+    shorter = {key: getattr(result.details, key)[:100] for key in ("export_error", "archive_error")}
+    steps.append(_with_details(steps[-1], **shorter))
     steps.append(_with_details(steps[-1], imports=(), export_ref=None))
     images = result.details.images
     for kept in (3, 0):
         steps.append(_with_details(steps[-1], images=images[:kept], images_cut=len(images[kept:])))
-    bare = Details(timings=result.details.timings, images_cut=len(images))
+    bare = Details(timings=result.details.timings, images_cut=len(images), archive=result.details.archive)
     return [*steps, dataclasses.replace(steps[-1], details=bare)]
 
 

@@ -13,6 +13,7 @@ from imagebuild.contract.plan import PlanTooLargeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate
+from imagebuild.core.archive import reserved
 from imagebuild.core.attestations import missing_scanner
 from imagebuild.core.cachevolume import claim, kept_claim, not_kept
 from imagebuild.core.decision import Case, Create, Decision, Queue, Report, Stop
@@ -129,7 +130,12 @@ def _never(case: Case, status: ImageBuildStatus) -> Report | None:
         told = f"unknown to this operator: {', '.join(case.build.unknown_fields[:5])}"
         return case.report(report.idle(status, Reason.OPERATOR_TOO_OLD, told))
     namespace, (spec, config) = case.build.namespace, lowered(case.spec, case.config)
-    told = distrusted(case.spec, case.config, namespace) or refusal(spec, config, namespace) or not_kept(spec, config)
+    told = (
+        distrusted(case.spec, case.config, namespace)
+        or refusal(spec, config, namespace)
+        or not_kept(spec, config)
+        or reserved(spec, config)
+    )
     if told:
         return case.fail(status, Reason.NOT_ALLOWED, told)
     if told := unallowed_frontend(spec, config, namespace):

@@ -13,9 +13,11 @@ from imagebuild.api.timespan import seconds
 from imagebuild.contract.reasons import Reason
 from imagebuild.core import report
 from imagebuild.core.admit import Candidate, Verdict
+from imagebuild.core.archive import ignored
 from imagebuild.core.conditions import seal
 from imagebuild.core.observe import Observation
 from imagebuild.core.part import Manifest
+from imagebuild.core.policy import within
 from imagebuild.core.run import next_request
 
 
@@ -119,11 +121,17 @@ class Case:
 
 def to_report(build: ImageBuild, status: ImageBuildStatus, context: Context, wake_at: datetime | None = None) -> Report:
     """The status, completed; wakes at the time given, when a request that is dated later comes due, or to expire."""
-    told = status.model_copy(update={"warnings": build.warnings})
+    told = status.model_copy(update={"warnings": _warnings(build, status, context.config)})
     sealed = seal(told, build.status, build.generation, context.now)
     wishes = (wake_at, next_request(build, context.now), expires_at(build, sealed))
     times = [at for at in wishes if at is not None]
     return Report(status=sealed, wake_at=min(times, default=None))
+
+
+def _warnings(build: ImageBuild, status: ImageBuildStatus, config: OperatorConfig) -> tuple[str, ...]:
+    ignored_archive = ignored(build.spec, within(config, build.namespace)) if build.spec else ""
+    failed_archive = status.archive.error if status.archive and status.archive.error else ""
+    return tuple(filter(None, (*build.warnings, ignored_archive, failed_archive)))
 
 
 def expires_at(build: ImageBuild, status: ImageBuildStatus) -> datetime | None:

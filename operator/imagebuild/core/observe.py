@@ -63,6 +63,8 @@ class Observation:
     """Of what it was made from."""
     cache_claim: str | None = None
     """That of its cache volume: the spec may name another one by now."""
+    archive: str = ""
+    """The repository of its log archive, as the operator has told it; empty where it has none."""
 
     @property
     def live(self) -> bool:
@@ -135,6 +137,7 @@ def observe(document: Document) -> Observation:
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
         cache_claim=_cache_claim(document.get("spec") or {}),
+        archive=annotations.get(names.ANNOTATION_ARCHIVE, ""),
         deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
         **_named(_progress(status, container, stop), document),

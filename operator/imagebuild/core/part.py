@@ -35,6 +35,7 @@ class PlanFields(TypedDict, total=False):
     secret_keys: tuple[plan.SecretKey, ...]
     proxy: plan.Proxy
     registries: tuple[plan.Registry, ...]
+    archive: plan.Archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import Run, SourceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
+from imagebuild.core.archive import archive
 from imagebuild.core.attestations import attestations
 from imagebuild.core.auth import registry_secrets
 from imagebuild.core.cache import cache
@@ -44,9 +45,13 @@ _UNDISTURBED = {
 
 def pod_name(build: ImageBuild, run: int, attempt: int) -> str:
     """The same for the same attempt, never used again: a second POST of it meets a 409, not a second pod."""
-    unique = hashlib.sha256(f"{build.uid}/{run}/{attempt}".encode()).hexdigest()[:6]
-    suffix = f"-{run}-{attempt}-{unique}"
+    suffix = _suffix(build, run, attempt)
     return names.shorten(build.name.replace(".", "-"), _NAME_MAX - len(suffix)) + suffix
+
+
+def _suffix(build: ImageBuild, run: int, attempt: int) -> str:
+    unique = hashlib.sha256(f"{build.uid}/{run}/{attempt}".encode()).hexdigest()[:6]
+    return f"-{run}-{attempt}-{unique}"
 
 
 def pod(
@@ -62,11 +67,16 @@ def pod(
     plan.PlanTooLargeError."""
     spec, config = lowered(spec, config)
     box = sandbox(config, build.namespace)
-    parts = parts_of(build, spec, run, attempt, built_before) + _parts_of_place(spec, config) + box.part
+    kept = archive(build, spec, run.number, attempt, config, _suffix(build, run.number, attempt))
+    parts = parts_of(build, spec, run, attempt, built_before) + _parts_of_place(spec, config) + kept + box.part
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec, theirs = _pod_spec(parts, box, spec, config), _marks(spec, config)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described
-    annotations = {names.ANNOTATION_POD_HASH: _hash(identity), names.ANNOTATION_PLAN: described}
+    annotations = {
+        **({names.ANNOTATION_ARCHIVE: kept.plan["archive"].repository} if "archive" in kept.plan else {}),
+        names.ANNOTATION_POD_HASH: _hash(identity),
+        names.ANNOTATION_PLAN: described,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -58,6 +58,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
     )
     return config.model_copy(
         update={
+            "archive": _over(config.archive, found.archive),
             "cache_volumes": _over(config.cache_volumes, found.cache_volumes),
             "trust": found.trust or config.trust,
             "untrusted": _over(config.untrusted, found.untrusted),

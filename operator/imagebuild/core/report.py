@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
 from imagebuild.api.status import (
-    CacheExportStatus,
-    CacheImportStatus,
-    CacheStatus,
     Effective,
-    FailureStatus,
     ImageBuildStatus,
     OutputStatus,
     Phase,
     Run,
     RunRecord,
-    SourceStatus,
     Success,
     Timings,
 )
 from imagebuild.api.timespan import short
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Details
+from imagebuild.core import reported
+from imagebuild.core.archive import repository
 from imagebuild.core.cache import branch_cache
 from imagebuild.core.cachevolume import claim_name
 from imagebuild.core.isolation import isolation
@@ -38,9 +34,11 @@ _HISTORY = 5
 FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=5)
 _LOOK_AGAIN = timedelta(seconds=30)
 """The longest pause between two looks for something that is missing."""
-_OPEN_ATTEMPT = ("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "failure", "next_retry_at")
+_OPEN_ATTEMPT = (
+    *("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "archive", "failure"),
+    "next_retry_at",
+)
 _MISSING = {reason for reason in Reason if reason.row.fault is Fault.WAITING} - {Reason.SUSPENDED, Reason.RETRYING}
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def begin(old: ImageBuildStatus, run: Run, now: datetime) -> ImageBuildStatus:
@@ -117,11 +115,11 @@ def succeeded(status: ImageBuildStatus, pod: Observation, result: BuildResult) -
             **_ended(pod, details),
             "phase": Phase.SUCCEEDED,
             "reason": pod.reason,
-            "message": _outcome(result),
+            "message": reported.outcome(result),
             "waiting_since": None,
-            "source": _source(pod),
+            "source": reported.source(pod),
             "output": OutputStatus(digest=said.digest, images=images, platform=details.platform),
-            "cache": _cache(details),
+            "cache": reported.cache(details),
         }
     )
     run = status.run.number if status.run else 1
@@ -143,8 +141,8 @@ def failed(status: ImageBuildStatus, reason: Reason, message: str, pod: Observat
             "message": said,
             "next_retry_at": None,
             "waiting_since": None,
-            "source": _source(pod) or status.source,
-            "failure": _failure(reason, said, details),
+            "source": reported.source(pod) or status.source,
+            "failure": reported.failure(reason, said, details),
         }
     )
 
@@ -175,8 +173,9 @@ def again(
             "pod_uid": None,
             "next_retry_at": at,
             "waiting_since": (status.waiting_since or now) if reason in _MISSING else None,
-            "source": _source(pod) or status.source,
-            "failure": _failure(pod.reason, detail, details) if counted else None,
+            "source": reported.source(pod) or status.source,
+            "archive": reported.archive(pod),
+            "failure": reported.failure(pod.reason, detail, details) if counted else None,
         }
     )
 
@@ -190,7 +189,7 @@ def lost(status: ImageBuildStatus, now: datetime, first_delay: timedelta = FIRST
             "phase": Phase.PENDING,
             "reason": Reason.RETRYING,
             "message": f"{Reason.POD_LOST}: {told}",
-            "failure": _failure(Reason.POD_LOST, told, Details()),
+            "failure": reported.failure(Reason.POD_LOST, told, Details()),
             "failures": failures,
             "pod_uid": None,
             "next_retry_at": now + delay(failures, status.pod_uid or "", first_delay),
@@ -223,6 +222,7 @@ def effective(build: ImageBuild, spec: ImageBuildSpec, config: OperatorConfig) -
         cache_import=cache.imports if cache else None,
         cache_export=cache.export if cache else None,
         cache_volume=claim_name(build, spec),
+        archive=repository(spec, config, build.namespace),
         timeout=limit(spec, config, "build") or "",
     )
 
@@ -237,17 +237,10 @@ def _remember(old: ImageBuildStatus) -> tuple[RunRecord, ...]:
         reason=old.reason if over is old.phase and old.reason else Reason.SUPERSEDED,
         digest=old.output.digest if old.output else None,
         commit=old.source.commit if old.source else None,
+        archive=old.archive.image if old.archive else None,
         finished_at=old.finished_at,
     )
     return (record, *old.history)[:_HISTORY]
-
-
-def _source(pod: Observation | None) -> SourceStatus | None:
-    """What the pod fetched. The next attempt asks for this commit, so it has to be one."""
-    said = pod.result.essentials if pod and pod.result else None
-    if said is None or not _COMMIT.fullmatch(said.commit or ""):
-        return None
-    return SourceStatus(commit=said.commit, branch=said.branch)
 
 
 def _ended(pod: Observation, details: Details) -> dict[str, object]:
@@ -258,42 +251,6 @@ def _ended(pod: Observation, details: Details) -> dict[str, object]:
         "started_at": pod.started_at,
         "finished_at": pod.finished_at,
         "duration": None if took is None else short(took),
+        "archive": reported.archive(pod),
         "timings": Timings(pod=start, fetch=spent.fetch, daemon=spent.daemon, solve=spent.solve, total=spent.total),
     }
-
-
-def _outcome(result: BuildResult) -> str:
-    details = result.details
-    reused = (
-        f"; {details.steps_cached} of {details.steps_total} steps came from the cache" if details.steps_total else ""
-    )
-    warning = f"; the cache was not written: {details.export_error}" if details.export_error else ""
-    if result.essentials.reason is Reason.ALREADY_BUILT:
-        return Reason.ALREADY_BUILT.row.sentence
-    made = "Built and pushed" if result.essentials.digest else "Built, nothing kept"
-    cut = f"; the names of {details.images_cut} more images did not fit in here" if details.images_cut else ""
-    return f"{made}{reused}{warning}{cut}."
-
-
-def _cache(details: Details) -> CacheStatus:
-    export = details.export_ref
-    return CacheStatus(
-        cached=details.steps_cached,
-        total=details.steps_total,
-        summary=f"{details.steps_cached}/{details.steps_total}",
-        imports=tuple(CacheImportStatus(ref=entry.ref, result=entry.found) for entry in details.imports[:4]),
-        export=CacheExportStatus(ref=export, error=details.export_error or None) if export else None,
-    )
-
-
-def _failure(reason: Reason, message: str, details: Details) -> FailureStatus:
-    seen = details.failure
-    return FailureStatus(
-        reason=reason,
-        message=message,
-        step=seen.step if seen else None,
-        line=seen.line if seen else None,
-        exit_code=seen.exit_code if seen else None,
-        log_tail=(seen.log_tail or None) if seen else None,
-        next_step=reason.row.next_step or None,
-    )

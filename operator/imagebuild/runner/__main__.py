@@ -9,16 +9,25 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagebuild.contract import layout, plan
 from imagebuild.contract.codec import DecodeError
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Essentials, dump
+from imagebuild.runner import log
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import reap_orphans, say
 from imagebuild.runner.stop import Stop
 
+if TYPE_CHECKING:
+    from imagebuild.runner.journal import Journal
+
 _SUCCESS = {Reason.BUILT, Reason.ALREADY_BUILT}
+_ARCHIVE_SECONDS = 30.0
+"""The image is there, and whoever waits for the build waits for this."""
+_ARCHIVE_SECONDS_STOPPED = 8.0
+"""What is left of the pod's 20 from TERM to KILL, once buildctl and the daemon have ended."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,21 +36,45 @@ def main(argv: list[str] | None = None) -> int:
     stop.watch()
     if os.getpid() == 1:
         threading.Thread(target=reap_orphans, daemon=True).start()
-    result = _run(flags.plan, flags.work, stop)
-    flags.result.write_text(dump(result))
-    _summarize(result)
-    return 0 if result.essentials.reason in _SUCCESS else layout.EXIT_FAILED
+    try:
+        asked = plan.parse(flags.plan.read_text())
+    except DecodeError as error:
+        return _end(flags.result, _ended(Reason.RUNNER_FAILED, f"the plan cannot be read: {error}"))
+    except OSError as error:
+        return _end(flags.result, _bug(error))
+    journal = _journal(asked, flags.work)
+    result = _run(asked, flags.work, stop)
+    code = _end(flags.result, result)
+    if journal is not None:
+        from imagebuild.runner.archive import archived  # noqa: PLC0415  most builds are not archived
+
+        seconds = _ARCHIVE_SECONDS if stop.reason is None else _ARCHIVE_SECONDS_STOPPED
+        _write(flags.result, archived(asked, result, journal, flags.work, seconds))
+    return code
 
 
-def _run(plan_file: Path, work: Path, stop: Stop) -> BuildResult:
+def _journal(asked: plan.Plan, work: Path) -> Journal | None:
+    """The whole log from now on, where it is to be archived. Without it the build goes on."""
+    if asked.archive is None:
+        return None
+    from imagebuild.runner.journal import Journal  # noqa: PLC0415  as above
+
+    try:
+        journal = Journal(work)
+    except OSError as error:
+        say(f"the log will not be archived: {error}")
+        return None
+    log.keep(journal)
+    return journal
+
+
+def _run(asked: plan.Plan, work: Path, stop: Stop) -> BuildResult:
     try:
         from imagebuild.runner.session import run  # noqa: PLC0415 even a fault of an import is to be reported
 
-        return run(plan.parse(plan_file.read_text()), work, stop)
+        return run(asked, work, stop)
     except Problem as problem:
         return _ended(problem.reason, problem.message)
-    except DecodeError as error:
-        return _ended(Reason.RUNNER_FAILED, f"the plan cannot be read: {error}")
     except OSError as error:
         if error.errno == 28:  # noqa: PLR2004 ENOSPC
             return _ended(Reason.DISK_FULL, str(error))
@@ -50,8 +83,23 @@ def _run(plan_file: Path, work: Path, stop: Stop) -> BuildResult:
         return _bug(error)
 
 
+def _end(file: Path, result: BuildResult) -> int:
+    _write(file, result)
+    _summarize(result)
+    return 0 if result.essentials.reason in _SUCCESS else layout.EXIT_FAILED
+
+
+def _write(file: Path, result: BuildResult) -> None:
+    """Over what is there, which is never gone for a moment: whoever kills the pod gets the one or the other."""
+    content = dump(result).encode()
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o644), "wb") as written:
+        written.write(content)
+        written.truncate()
+
+
 def _bug(error: Exception) -> BuildResult:
-    traceback.print_exc()
+    for line in traceback.format_exc().splitlines():
+        log.write(line)
     return _ended(Reason.RUNNER_FAILED, f"{type(error).__name__}: {error}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -14,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagebuild.contract import timeline
+from imagebuild.contract.codec import encode
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Details, Essentials, Failure
-from imagebuild.runner import process, pushed
+from imagebuild.runner import log, process, pushed
 from imagebuild.runner.blame import blame
 from imagebuild.runner.cacherefs import CacheRefs
 from imagebuild.runner.command import Inputs, buildctl
@@ -26,7 +26,10 @@ from imagebuild.runner.problem import Problem
 from imagebuild.runner.silence import Silence, sent
 from imagebuild.runner.trace import Trace, Vertex
 
-__all__ = ["Build"]
+__all__ = ["TIMELINE", "Build"]
+
+TIMELINE = "timeline.json"
+"""Beside the other reports, once BuildKit has ended: when each step was done."""
 
 _LOOK_EVERY_SECONDS = 0.05
 _LAST_LINES = 60
@@ -73,7 +76,7 @@ class Build:
         output = _Output(running)
         end = self._watch(running, trace, output, check)
         lines = output.finished()
-        _sum_up(trace)
+        _sum_up(trace, self.inputs.trace.with_name(TIMELINE))
         details = self._details(trace, hung=end.hung)
         digest = pushed.digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
@@ -164,10 +167,13 @@ class Build:
         )
 
 
-def _sum_up(trace: Trace) -> None:
-    """What `imagebuild timeline` reads."""
+def _sum_up(trace: Trace, file: Path) -> None:
+    """What `imagebuild timeline` reads, and all of it for the record."""
     trace.read()
-    process.say(timeline.WORD + timeline.dump(trace.times.timeline(time.time())))
+    found = trace.times.timeline(time.time())
+    process.say(timeline.WORD + timeline.dump(found))
+    with contextlib.suppress(OSError):
+        file.write_text(json.dumps(encode(found)))
 
 
 def _stopped(check: Callable[[], None]) -> Problem | None:
@@ -209,9 +215,9 @@ class _Output:
         with self._running.stdout as said:
             for line in said:
                 # no step's output is taken for a line of ours
-                sys.stdout.buffer.write(b" " + line if line.startswith(_OURS) else line)
-                sys.stdout.buffer.flush()
-                self._last.append(line.decode(errors="replace").rstrip("\n"))
+                text = line.rstrip(b"\n")
+                log.write(b" " + text if text.startswith(_OURS) else text)
+                self._last.append(text.decode(errors="replace"))
                 self.lines += 1
 
 

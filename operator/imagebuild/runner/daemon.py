@@ -14,7 +14,7 @@ from typing import Self
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.reasons import Reason
-from imagebuild.runner import frontend, process
+from imagebuild.runner import frontend, log, process
 from imagebuild.runner.clientcerts import files
 from imagebuild.runner.problem import Problem
 
@@ -204,18 +204,18 @@ class Daemon:
         self._client = None
 
     def _not_started(self, what: str) -> Problem:
-        log = self._print_log()
-        found = cause(log, Path("/proc/self/status").read_text())
-        if not found and (_FULL in log or shutil.disk_usage(self._work).free < _FULL_BYTES):
+        said = self._print_log()
+        found = cause(said, Path("/proc/self/status").read_text())
+        if not found and (_FULL in said or shutil.disk_usage(self._work).free < _FULL_BYTES):
             return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")
-        return Problem(Reason.DAEMON_NOT_STARTED, found or f"{what}: {_last_words(log)}")
+        return Problem(Reason.DAEMON_NOT_STARTED, found or f"{what}: {_last_words(said)}")
 
     def _print_log(self) -> str:
-        log = self._log.read_text(errors="replace")
+        said = self._log.read_text(errors="replace")
         process.say("the last lines of buildkitd's log:")
-        for line in log.splitlines()[-_TAIL_LINES:]:
-            print(f"  {line}", flush=True)
-        return log
+        for line in said.splitlines()[-_TAIL_LINES:]:
+            log.write(f"  {line}")
+        return said
 
 
 def _last_words(log: str) -> str:

@@ -8,7 +8,7 @@ import subprocess
 
 from imagebuild.contract.plan import GitSource
 from imagebuild.contract.reasons import Reason
-from imagebuild.runner import process
+from imagebuild.runner import log, process
 from imagebuild.runner.gitaccess import Access, access
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import Place, Source
@@ -157,7 +157,8 @@ class _Repository:
                 raise
         said = output.decode(errors="replace")
         if running.returncode:
-            print(said, flush=True)
+            for line in said.splitlines():
+                log.write(line)
             raise self._problem(said)
         return said
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from imagebuild.contract import layout, timeline
+from imagebuild.runner import log
 
 __all__ = ["end", "environment", "reap_orphans", "say", "start"]
 
@@ -27,7 +28,7 @@ _starting = threading.Lock()
 
 def say(message: str) -> None:
     """A line of the pod's log that comes from the runner and not from BuildKit."""
-    print(timeline.OURS + message, flush=True)
+    log.write(timeline.OURS + message)
 
 
 def environment(work: Path, **more: str) -> dict[str, str]:

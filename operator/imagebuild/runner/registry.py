@@ -40,6 +40,7 @@ _ACCEPT = ", ".join(
         "docker.distribution.manifest.list.v2",
     )
 )
+_PUSH = "pull,push"
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _NO_MANIFEST = (ValueError, TypeError, KeyError, RecursionError)
 """What becomes of an answer of another shape."""
@@ -55,6 +56,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    body: bytes | None = None
+    kind: str = ""
+    """Of the body."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registries:
     settings: Mapping[str, Registry]
     logins: Logins
@@ -64,6 +73,8 @@ class Registries:
     """By scheme."""
     _away: set[str] = field(default_factory=set)
     """Mirrors that gave no answer: to wait for that again at each layer would take as long as the build may."""
+    _granted: dict[str, str] = field(default_factory=dict)
+    """By scope, what has answered the challenge of a push: nothing large is sent to be refused first."""
 
     def ask(self, repository: str, tag: str, *, whole: bool = False) -> Callable[[], Answer]:
         """Asks at once; calling what is returned waits for the answer. It never raises, and takes no longer than the
@@ -106,17 +117,41 @@ class Registries:
 
     def begin_upload(self, host: str, name: str) -> Callable[[], None]:
         """The first request of a push; calling what is returned takes it back. Raises what urllib raises."""
-        place = self._get(host, name, "blobs/uploads/", "POST", _location, actions="pull,push")
+        upload = self._begun(host, name)
 
         def undo() -> None:
-            begun = self._url(host, name, "blobs/uploads/")
-            upload = urllib.parse.urljoin(begun, place)
-            if urllib.parse.urlsplit(upload)[:2] != urllib.parse.urlsplit(begun)[:2]:
+            if self._elsewhere(host, name, upload):
                 return  # a place that is not the registry's gets no credentials of it
             with contextlib.suppress(OSError, http.client.HTTPException, *_NO_MANIFEST):
-                self._authorized(host, name, upload, "DELETE", _whole, actions="pull,push")
+                self._authorized(host, name, upload, _Request("DELETE"), _whole, _PUSH)
 
         return undo
+
+    def push(self, repository: str, content: bytes) -> str:
+        """A blob; its digest. Raises what urllib raises."""
+        host, name = split(repository)
+        digest, upload = f"sha256:{hashlib.sha256(content).hexdigest()}", self._begun(host, name)
+        url = f"{upload}{'&' if '?' in upload else '?'}{urllib.parse.urlencode({'digest': digest})}"
+        request = _Request("PUT", content, "application/octet-stream")
+        if self._elsewhere(host, name, upload):
+            self._ask(url, self._setting(urllib.parse.urlsplit(url).netloc), request, _whole)
+        else:
+            self._authorized(host, name, url, request, _whole, _PUSH)
+        return digest
+
+    def tag(self, repository: str, tag: str, manifest: bytes, kind: str) -> None:
+        """Raises what urllib raises."""
+        host, name = split(repository)
+        url = self._url(host, name, f"manifests/{tag}")
+        self._authorized(host, name, url, _Request("PUT", manifest, kind), _whole, _PUSH)
+
+    def _begun(self, host: str, name: str) -> str:
+        """Where an upload goes on."""
+        url = self._url(host, name, "blobs/uploads/")
+        return urllib.parse.urljoin(url, self._authorized(host, name, url, _Request("POST"), _location, _PUSH))
+
+    def _elsewhere(self, host: str, name: str, url: str) -> bool:
+        return urllib.parse.urlsplit(url)[:2] != urllib.parse.urlsplit(self._url(host, name, ""))[:2]
 
     def _answer(self, host: str, name: str, tag: str, whole: bool) -> Answer:  # noqa: FBT001
         try:
@@ -147,10 +182,8 @@ class Registries:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         return Answer(found=LookUp.FOUND, digest=digest, annotations=annotations)
 
-    def _get(
-        self, host: str, name: str, what: str, method: str, read: Callable[[Any], T], *, actions: str = "pull"
-    ) -> T:
-        return self._authorized(host, name, self._url(host, name, what), method, read, actions=actions)
+    def _get(self, host: str, name: str, what: str, method: str, read: Callable[[Any], T]) -> T:
+        return self._authorized(host, name, self._url(host, name, what), _Request(method), read, "pull")
 
     def _url(self, host: str, name: str, what: str) -> str:
         server = "registry-1.docker.io" if host == DOCKER_HUB else host
@@ -159,16 +192,20 @@ class Registries:
     def _setting(self, host: str) -> Registry:
         return self.settings.get(host, Registry(host=host))
 
-    def _authorized(self, host: str, name: str, url: str, method: str, read: Callable[[Any], T], *, actions: str) -> T:
-        setting = self._setting(host)
+    def _authorized(  # noqa: PLR0917  what a request is about, in the order of a URL
+        self, host: str, name: str, url: str, request: _Request, read: Callable[[Any], T], actions: str
+    ) -> T:
+        setting, scope = self._setting(host), f"repository:{name}:{actions}"
+        granted = self._granted.get(f"{host} {scope}", "")
         try:
-            return self._ask(url, setting, method, read)
+            return self._ask(url, setting, request, read, granted)
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:
                 raise
-            challenge = error.headers.get("WWW-Authenticate", "")
-            scope = f"repository:{name}:{actions}"
-            return self._ask(url, setting, method, read, self._authorization(challenge, host, scope, setting))
+            authorization = self._authorization(error.headers.get("WWW-Authenticate", ""), host, scope, setting)
+            if actions == _PUSH:
+                self._granted[f"{host} {scope}"] = authorization
+            return self._ask(url, setting, request, read, authorization)
 
     def _authorization(self, challenge: str, host: str, scope: str, setting: Registry) -> str:
         """The header that answers a Basic or Bearer challenge."""
@@ -182,14 +219,17 @@ class Registries:
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
         query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": scope})
-        answer = _object(self._ask(f"{realm}?{query}", setting, "GET", _whole, basic))
+        answer = _object(self._ask(f"{realm}?{query}", setting, _Request("GET"), _whole, basic))
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
             raise ValueError("a token server without a token")  # noqa: TRY004 the answer's fault, not the caller's
         return f"Bearer {token}"
 
-    def _ask(self, url: str, setting: Registry, method: str, read: Callable[[Any], T], authorization: str = "") -> T:
-        request = urllib.request.Request(url, method=method, headers={"Accept": _ACCEPT})  # noqa: S310 http and https only
+    def _ask(
+        self, url: str, setting: Registry, asked: _Request, read: Callable[[Any], T], authorization: str = ""
+    ) -> T:
+        headers = {"Accept": _ACCEPT, **({"Content-Type": asked.kind} if asked.kind else {})}
+        request = urllib.request.Request(url, asked.body, headers, method=asked.method)  # noqa: S310 http and https only
         if authorization:
             # stays here when the answer is a redirect to another host
             request.add_unredirected_header("Authorization", authorization)

@@ -1,0 +1,78 @@
+"""The complete log of a pod, kept in files for the archive: of a very long one the beginning and the end.
+
+The kubelet keeps about 10 MiB of a log in one file and shows no more than that; this is independent of it. Nothing here
+disturbs a build: what cannot be written is left out, and a line says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imagebuild.contract.archive import LOG_BYTES
+
+__all__ = ["Journal"]
+
+_LINE = 1 << 20
+_BLOCK = 1 << 20
+
+
+class Journal:
+    """A file for the first half, and two that take turns for the last quarters of what follows."""
+
+    def __init__(self, directory: Path, limit: int = LOG_BYTES) -> None:
+        self._directory, self._limit = directory, limit
+        self._lock = threading.Lock()
+        self._number, self._size, self._left_out, self._full = 0, 0, 0, False
+        self._file = self._path(0).open("wb", buffering=0)
+        self.lines = 0
+        """That were written, kept or not."""
+
+    def write(self, text: bytes) -> None:
+        """A line, without its end. From any thread; never raises."""
+        entry = b"%s %s\n" % (_now(), text[:_LINE])
+        with self._lock:
+            self.lines += 1
+            try:
+                if self._size + len(entry) > self._limit // (4 if self._number else 2):
+                    self._turn()
+                self._size += self._file.write(entry)
+            except OSError:
+                self._full = True
+
+    def blocks(self) -> Iterator[bytes]:
+        """What is kept so far."""
+        with self._lock:
+            numbers = [0, *range(max(1, self._number - 1), self._number + 1)] if self._number else [0]
+            for number in numbers:
+                if number == max(1, self._number - 1) and self._left_out:
+                    yield self._word(f"{self._left_out:,} bytes of the log are left out here: it was too long to keep")
+                with self._path(number).open("rb") as kept:
+                    while block := kept.read(_BLOCK):
+                        yield block
+            if self._full:
+                yield self._word("lines are missing: there was no room for them on the disk")
+
+    def _turn(self) -> None:
+        """On to the next file, without the one before the last."""
+        self._file.close()
+        if self._number > 1:
+            old = self._path(self._number - 1)
+            self._left_out += old.stat().st_size
+            old.unlink()
+        self._number, self._size = self._number + 1, 0
+        self._file = self._path(self._number).open("wb", buffering=0)
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"log-{number}"
+
+    @staticmethod
+    def _word(text: str) -> bytes:
+        return b"%s %s\n" % (_now(), f"… {text} …".encode())
+
+
+def _now() -> bytes:
+    """As the kubelet writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
