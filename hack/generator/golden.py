@@ -47,6 +47,11 @@ EVERYTHING = {
         "imagePullSecrets": ["builder-pull"],
     },
     "timeouts": {"build": "20m"},
+    "archive": {
+        "repository": "registry.example.com:5000/build-logs/{namespace}",
+        "secret": {"name": "build-logs"},
+        "mode": "Always",
+    },
 }
 REBUILD_AT = datetime(2026, 1, 1, tzinfo=UTC)
 

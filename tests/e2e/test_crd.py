@@ -120,12 +120,18 @@ GOOD = {
     "a template of cache volumes": spec(
         cache={"volume": {"template": {"size": "20Gi", "storageClassName": "fast", "key": "Any word, ü"}}}
     ),
+    "a log that is archived": spec(archive={"enabled": True}),
     "a build that is not trusted": spec(source={"git": GIT}, trust="Untrusted"),
     "a login for a path of a registry": spec(registrySecrets=[{"name": "a", "registry": "r.io:5000/team/a"}]),
     "arguments with anything in them": spec(args={"A_1": "$(X) \n 'ü' \" , =", "_": ""}),
 }
 
 BAD = {
+    "an archive without a word": (spec(archive={}), "spec.archive.enabled: Required value"),
+    "an archive of one's own choice": (
+        spec(archive={"enabled": True, "repository": "r.io/mine"}),
+        'unknown field "spec.archive.repository"',
+    ),
     "trust that a spec cannot give": (spec(trust="Trusted"), 'spec.trust: Unsupported value: "Trusted"'),
     "two sources": (
         spec(source={"git": GIT, "configMap": {"name": "a"}}),

@@ -184,6 +184,9 @@ class Pod:
         """Until it has been started."""
         self._wait(lambda: bool(self.seen(program)), f"{program} was not started")
 
+    def wait_for_result(self) -> None:
+        self._wait(lambda: self.result_file.exists() and bool(self.result_file.read_text()), "no result was written")
+
     def wait_for_trace(self, text: str) -> None:
         """Until buildctl has written this there."""
         trace = self.work / "report" / "trace.json"

@@ -47,6 +47,12 @@ def test_a_full_file_is_read() -> None:
         pytest.param({"timeouts": {"build": "soon"}}, ("timeouts", "build"), id="no time span"),
         pytest.param({"timeouts": {"queue": "9999999h"}}, ("timeouts", "queue"), id="longer than anybody waits"),
         pytest.param({"maxima": {"resources": {"cpu": "two"}}}, ("maxima", "resources", "cpu"), id="no quantity"),
+        pytest.param({"archive": {"mode": "Sometimes"}}, ("archive", "mode"), id="an archive of some builds"),
+        pytest.param({"archive": {"repository": "r.io/logs:1"}}, ("archive", "repository"), id="an archive with a tag"),
+        pytest.param({"archive": {"repository": "logs"}}, ("archive", "repository"), id="an archive without a host"),
+        pytest.param(
+            {"archive": {"repository": "r.io/{name}"}}, ("archive", "repository"), id="a placeholder that there is not"
+        ),
         pytest.param({"registries": [{"http": True}]}, ("registries", 0, "host"), id="a registry without a host"),
     ],
 )

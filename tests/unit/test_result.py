@@ -101,6 +101,13 @@ def test_a_result_says_how_many_images_it_has_no_room_for(images: tuple[str, ...
     assert (len(read.details.images), read.details.images_cut) == (kept, cut)
 
 
+def test_where_the_log_is_archived_is_never_cut_off() -> None:
+    details = dataclasses.replace(ENORMOUS.details, archive=BUILT.essentials.digest, archive_error="x" * 5000)
+    read = parse(dump(dataclasses.replace(ENORMOUS, details=details)))
+    assert read is not None
+    assert read.details.archive == BUILT.essentials.digest
+
+
 def test_the_end_of_a_log_is_what_stays_of_it() -> None:
     long = dataclasses.replace(FAILED, details=Details(failure=Failure(log_tail="x" * 5000 + "the last words")))
     read = parse(dump(long))

@@ -136,11 +136,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(202, {"Location": f"{path}{upload}?state=1"})
             case (("PATCH" | "PUT" | "GET"), True):
                 self._upload(name, path, content)
+            case "GET", _:
+                content = self.registry.blobs.get(name) or self._named(name)
+                self._answer(200 if content else 404, {}, content)
             case "HEAD", _:
                 self._answer(200 if name in self.registry.blobs else 404)
             case _:
                 self.registry.manifests[name] = content
                 self._answer(201)
+
+    def _named(self, digest: str) -> bytes:
+        """A manifest; empty where there is none."""
+        known = self.registry.manifests.values()
+        return next((each for each in known if f"sha256:{hashlib.sha256(each).hexdigest()}" == digest), b"")
 
     def _upload(self, name: str, path: str, content: bytes) -> None:
         kept = self.registry.uploads.get(name)

@@ -42,13 +42,19 @@ def _sections(build: View, now: datetime, place: tuple[int, int] | None) -> Iter
     yield "Usage", [f"{key}: {value}" for key, value in build.of("usage").items()]
     yield "In force", [f"{key}: {value}" for key, value in build.of("effective").items()]
     yield "Runs before", [_record(each, now) for each in build.status.get("history") or ()]
-    yield "Log", [f"imagebuild logs {build.name} -n {build.namespace}"] if build.pod else []
+    yield "Log", _log(build)
     yield "The same with Docker", "\n".join(reproduce.command(build)).splitlines()
 
 
 def _last_attempt(build: View) -> list[str]:
     told = ending.attempt(build)
     return ["The attempt before:", *(f"  {line}" for line in told)] if told else []
+
+
+def _log(build: View) -> list[str]:
+    archived = build.of("archive").get("image")
+    read = [f"imagebuild logs {build.name} -n {build.namespace}"] if build.pod else []
+    return [*read, *([f"archived as {archived}"] if archived else [])]
 
 
 def _line(build: View) -> list[str]:

@@ -12,7 +12,7 @@ from imagebuild.api.status import (
     FailureStatus,
     SourceStatus,
 )
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Details
 from imagebuild.core.observe import Observation
 
@@ -74,4 +74,6 @@ def archive(pod: Observation) -> ArchiveStatus | None:
     details = pod.result.details if pod.result else Details()
     if _DIGEST.fullmatch(details.archive or ""):
         return ArchiveStatus(image=f"{pod.archive}@{details.archive}")
+    if pod.reason.row.fault is Fault.WAITING:
+        return None  # of an attempt that only found something missing there is nothing to keep
     return ArchiveStatus(error=details.archive_error[:_ERROR] or _NOT_ARCHIVED)

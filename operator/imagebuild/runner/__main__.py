@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from imagebuild.contract import layout, plan
 from imagebuild.contract.codec import DecodeError
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Essentials, dump
 from imagebuild.runner import log
 from imagebuild.runner.problem import Problem
@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     journal = _journal(asked, flags.work)
     result = _run(asked, flags.work, stop)
     code = _end(flags.result, result)
-    if journal is not None:
+    # who waits for a Secret tries again every half a minute, and each time has nothing to tell
+    if journal is not None and result.essentials.reason.row.fault is not Fault.WAITING:
         from imagebuild.runner.archive import archived  # noqa: PLC0415  most builds are not archived
 
         seconds = _ARCHIVE_SECONDS if stop.reason is None else _ARCHIVE_SECONDS_STOPPED

@@ -41,7 +41,7 @@ _COMPRESSION = 4
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY, _EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
 _ERROR = 300
-_NAMED_IN = "named in the operator's configuration, archive.secret"
+_NAMED_IN = "the operator's configuration, archive.secret"
 
 
 def archived(asked: plan.Plan, result: BuildResult, journal: Journal, work: Path, seconds: float) -> BuildResult:

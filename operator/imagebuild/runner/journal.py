@@ -6,6 +6,7 @@ disturbs a build: what cannot be written is left out, and a line says so.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ class Journal:
         self._directory, self._limit = directory, limit
         self._lock = threading.Lock()
         self._number, self._size, self._left_out, self._full = 0, 0, 0, False
-        self._file = self._path(0).open("wb", buffering=0)
+        self._file = self._opened(0)
         self.lines = 0
         """That were written, kept or not."""
 
@@ -38,7 +39,7 @@ class Journal:
             try:
                 if self._size + len(entry) > self._limit // (4 if self._number else 2):
                     self._turn()
-                self._size += self._file.write(entry)
+                self._size += os.write(self._file, entry)
             except OSError:
                 self._full = True
 
@@ -57,13 +58,16 @@ class Journal:
 
     def _turn(self) -> None:
         """On to the next file, without the one before the last."""
-        self._file.close()
+        opened = self._opened(self._number + 1)
+        os.close(self._file)
         if self._number > 1:
             old = self._path(self._number - 1)
             self._left_out += old.stat().st_size
             old.unlink()
-        self._number, self._size = self._number + 1, 0
-        self._file = self._path(self._number).open("wb", buffering=0)
+        self._file, self._number, self._size = opened, self._number + 1, 0
+
+    def _opened(self, number: int) -> int:
+        return os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
     def _path(self, number: int) -> Path:
         return self._directory / f"log-{number}"

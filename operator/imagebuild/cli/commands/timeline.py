@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from imagebuild.cli import chart, logs, phases, steps
+from imagebuild.cli import archive, chart, logs, phases, steps
 from imagebuild.cli.logs import Pod
 from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.page.document import Facts, page
 from imagebuild.cli.page.excerpts import Excerpts
-from imagebuild.cli.problem import ApiError
+from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import Screen
 from imagebuild.cli.view import View
@@ -32,16 +32,17 @@ _ELSEWHERE = (100, 24)
 @click.option(
     "-o", "--output", "form", type=click.Choice(["json", "html"]), help="The same as JSON, or as a page of one file."
 )
+@archive.plain_http_option
 @place
 @in_session
-def command(session: Session, /, name: str, form: str | None) -> None:
+def command(session: Session, /, name: str, *, form: str | None, archive_plain_http: bool) -> None:
     """The steps of a build as bars: waiting, fetching, each line of the Dockerfile, push and cache.
 
-    Of the newest attempt. The steps come from the log of its pod, so they are there as long as the pod is. The page
-    also has the end of what each step printed.
+    Of the newest attempt. The steps come from the log of its pod, so they are there as long as the pod is, or its
+    archive. The page also has the end of what each step printed.
     """
     build, now, excerpts = find(session.cluster, name), datetime.now(UTC), Excerpts()
-    found, note = _steps(session, build, now, excerpts)
+    found, note = _steps(session, build, now, excerpts, plain_http=archive_plain_http)
     spans = phases.spans(build, _pod(session, build), found, now)
     if form == "html":
         timeline = found.timeline if found else Timeline(since=0.0)
@@ -61,7 +62,9 @@ def command(session: Session, /, name: str, form: str | None) -> None:
         screen.say(note)
 
 
-def _steps(session: Session, build: View, now: datetime, excerpts: Excerpts) -> tuple[steps.Steps | None, str]:
+def _steps(
+    session: Session, build: View, now: datetime, excerpts: Excerpts, *, plain_http: bool
+) -> tuple[steps.Steps | None, str]:
     """And a word on what is missing of them."""
     if not build.pod:
         return None, f"No pod has been made for it. {build.message}".strip()
@@ -69,13 +72,24 @@ def _steps(session: Session, build: View, now: datetime, excerpts: Excerpts) -> 
         found = steps.read(excerpts.watch(logs.everything(session.cluster, Pod(build.pod, over=True))), now)
     except ApiError as error:
         if error.status == _GONE:
-            return None, f"The pod {build.pod} is gone, and its log with it: the steps are not known any more."
+            return _archived(build, now, excerpts, plain_http=plain_http)
         if error.status == _NOT_STARTED:
             return None, f"The pod {build.pod} has not started."
         if error.status == _FORBIDDEN:
             return None, f"The steps are in the log of the pod {build.pod}. {error.message} {error.next_step}"
         raise
     return found, _lacking(build, found)
+
+
+def _archived(build: View, now: datetime, excerpts: Excerpts, *, plain_http: bool) -> tuple[steps.Steps | None, str]:
+    image, gone = archive.image(build), f"The pod {build.pod} is gone"
+    if not image:
+        return None, f"{gone}, and its log with it: the steps are not known any more."
+    try:
+        found = steps.read(excerpts.watch(archive.read(image, plain_http=plain_http)), now)
+    except Problem as problem:
+        return None, f"{gone}, and the archive cannot be read: {problem.message} {problem.next_step}".rstrip()
+    return found, " ".join(filter(None, [f"{gone}: the steps are from the archive {image}.", _lacking(build, found)]))
 
 
 def _lacking(build: View, found: steps.Steps | None) -> str:

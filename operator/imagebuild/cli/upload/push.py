@@ -15,13 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from imagebuild.cli.upload.connect import certificate_directories, connect, is_loopback
 from imagebuild.cli.upload.ignore import Ignore, ignore_file, parse
-from imagebuild.cli.upload.login import find_login, login_files
 from imagebuild.cli.upload.pack import Packed, groups, pack
 from imagebuild.cli.upload.problem import UploadError
-from imagebuild.cli.upload.registry import Connection, Repository
-from imagebuild.cli.upload.token import Tokens
+from imagebuild.cli.upload.reach import reach
+from imagebuild.cli.upload.registry import Repository
 from imagebuild.cli.upload.tree import Entry, Tree
 from imagebuild.contract.layout import SOURCE_ARTIFACT
 
@@ -86,8 +84,7 @@ def push_directory(
     entries = _entries(directory, context, dockerfile, warn)
     meter = _Meter(progress)
     meter.add("total", sum(entry.size for entry in entries))
-    connection, host, path = _connect(repository, environ, sleep or meter.stop.wait, plain_http=plain_http)
-    there = Repository(connection, host, path, partial(meter.add, "sent"))
+    there = reach(repository, environ, sleep or meter.stop.wait, plain_http=plain_http, sent=partial(meter.add, "sent"))
     layers = _push_layers(directory, entries, there, meter)
     config = {"mediaType": _EMPTY_TYPE, **_describe(_digest(_EMPTY), len(_EMPTY))}
     with tempfile.TemporaryFile() as file:
@@ -125,22 +122,6 @@ def _warn_of_size(entries: list[Entry], warn: Callable[[str], None]) -> None:
             tops[entry.path.partition("/")[0]] += entry.size
         largest = ", ".join(f"{name} ({count / 1e6:,.0f} MB)" for name, count in tops.most_common(3))
         warn(f"{size / 1e6:,.0f} MB are sent, as there is no .dockerignore; largest: {largest}")
-
-
-def _connect(
-    repository: str, environ: Mapping[str, str], sleep: Callable[[float], object], *, plain_http: bool
-) -> tuple[Connection, str, str]:
-    """With host and path of the repository."""
-    host, _, path = repository.partition("/")
-    if not path or not ("." in host or ":" in host or host == "localhost"):
-        raise UploadError(f"{repository} does not begin with a registry: write docker.io/alice/app, not alice/app")
-    path = f"library/{path}" if host == "docker.io" and "/" not in path else path
-    home = Path(environ.get("HOME") or Path.home())
-    scheme = "http" if plain_http or is_loopback(host) else "https"
-    server = f"{scheme}://{'registry-1.docker.io' if host == 'docker.io' else host}"
-    http = connect(server, certificate_directories(host, home))
-    login = partial(find_login, host, path, login_files(environ, home), environ)
-    return Connection(http=http, server=server, tokens=Tokens(http, server, path, login), sleep=sleep), host, path
 
 
 def _push_layers(directory: Path, entries: list[Entry], there: Repository, meter: _Meter) -> list[Packed]:

@@ -33,6 +33,7 @@ _NO_CHUNKS = {400, 405, 411, 413, 501}
 """What registries answer that take a blob in one piece only."""
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
 _ELSEWHERE = {301, 302, 303, 307, 308}
+_REDIRECTS = 5
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -76,6 +77,18 @@ class Repository:
         if answer.status == http.HTTPStatus.NOT_FOUND:
             return False
         return answer.status in _ELSEWHERE or bool(self._good(answer))
+
+    def get(self, what: str) -> bytes | None:
+        """`manifests/…` or `blobs/…`; None where there is no such thing, or none for this login."""
+        url = f"{self._url}/{what}"
+        for _ in range(_REDIRECTS):
+            answer = self._ask("GET", url, headers={"Accept": _MANIFEST})
+            if answer.status in (http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND):
+                return None
+            if answer.status not in _ELSEWHERE:
+                return self._good(answer).data
+            url = _location(answer, url)
+        raise self._unreachable("it leads in circles")
 
     def upload(self, digest: str, file: IO[bytes], size: int) -> None:
         """One that breaks off goes on where the registry has got to; one that it has forgotten starts anew."""

@@ -15,7 +15,9 @@ import urllib3
 from imagebuild.cli.upload.login import Login
 from imagebuild.cli.upload.problem import UploadError
 
-__all__ = ["Tokens"]
+__all__ = ["PULL", "PUSH", "Tokens"]
+
+PULL, PUSH = "pull", "pull,push"
 
 _CLIENT = "imagebuild"
 _AGAIN = urllib3.Retry(4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None)
@@ -25,9 +27,17 @@ _OK = 200
 class Tokens:
     """Of one repository; for all threads that push to it."""
 
-    def __init__(self, http: urllib3.PoolManager, registry: str, repository: str, login: Callable[[], Login]) -> None:
+    def __init__(
+        self,
+        http: urllib3.PoolManager,
+        registry: str,
+        repository: str,
+        login: Callable[[], Login],
+        actions: str = PUSH,
+    ) -> None:
         """`registry`: scheme and host. The login is looked for once it is asked for."""
         self._http, self._registry, self._repository, self._find = http, registry, repository, login
+        self._actions = actions
         self._name = f"{urlsplit(registry).netloc}/{repository}"
         self._login: Login | None = None
         self._header: dict[str, str] = {}
@@ -61,7 +71,7 @@ class Tokens:
             raise UploadError(
                 f"{self._name}: the registry sends for a token to {realm or 'nowhere'}, without TLS: ask who runs it"
             )
-        asked = {"service": service, "scope": f"repository:{self._repository}:pull,push"}
+        asked = {"service": service, "scope": f"repository:{self._repository}:{self._actions}"}
         try:
             if login.identity_token:
                 form = {**asked, "grant_type": "refresh_token", "client_id": _CLIENT}
@@ -77,8 +87,9 @@ class Tokens:
 
     def _read(self, answer: urllib3.BaseHTTPResponse, realm: str) -> str:
         if answer.status != _OK:
+            use = "pushing" if self._actions == PUSH else "pulling"
             raise UploadError(
-                f"{self._name}: {realm} gives no token for pushing (it answers {answer.status}): log in "
+                f"{self._name}: {realm} gives no token for {use} (it answers {answer.status}): log in "
                 f"again, with `docker login {self._name.partition('/')[0]}`"
             )
         try:
