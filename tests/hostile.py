@@ -76,6 +76,7 @@ READS = (
         tried="to have the runner's proxy send that password to a server of the step's",
         why="the proxy gives it to the one above it only",
     ),
+    Attempt(name="archive-login", tried="the login of the log archive", why=_MOUNTS),
     Attempt(
         name="build-secrets",
         tried="secrets of the build that the step does not mount, and that earlier steps did",

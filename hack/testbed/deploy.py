@@ -43,7 +43,11 @@ def operator_config(place: Place) -> dict[str, object]:
         "isolation": "Rootless",
         "namespaces": [
             *({"match": f"*-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
-            *({**proxied, "match": f"*-hostile-{mode.lower()}", "isolation": mode} for mode in ISOLATION_MODES),
+            *(
+                {**proxied, **_archived(place, "Always"), "match": f"*-hostile-{mode.lower()}", "isolation": mode}
+                for mode in ISOLATION_MODES
+            ),
+            {**_archived(place, "OnRequest"), "match": "*-archived"},
             {**proxied, "match": "*-proxied"},
             {"match": "*-astray", "proxy": _behind(egress.NOWHERE)},
             {"match": "*-builtin", "frontends": {"allowed": []}},
@@ -72,6 +76,11 @@ def _listed(place: Place) -> dict[str, object]:
         "tolerations": ["example.com/*"],
         "affinity": False,
     }
+
+
+def _archived(place: Place, mode: str) -> dict[str, object]:
+    repository = f"{place.private_registry}/build-logs/{{namespace}}"
+    return {"archive": {"repository": repository, "secret": {"name": "archive-login"}, "mode": mode}}
 
 
 def _behind(proxy: str) -> dict[str, object]:

@@ -87,6 +87,7 @@ class Battle:
         self._logs: dict[str, str] = {}
         kubectl.apply(
             registry.login_secret(kubectl.place, "login"),
+            registry.login_secret(kubectl.place, "archive-login"),
             basic_auth("git-login"),
             egress.login(),
             secret("values", token=TOKEN),

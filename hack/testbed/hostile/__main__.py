@@ -15,6 +15,7 @@ ATTEMPTS: dict[str, Callable[[], None]] = {
     "docker-config": files("work/docker", f"{SECRETS}/registry", "home/user/.docker"),
     "git-token": files(f"{SECRETS}/source-secrets", "work"),
     "proxy-secret": files(f"{SECRETS}/proxy"),
+    "archive-login": files(f"{SECRETS}/archive"),
     "build-secrets": files(f"{SECRETS}/secrets", "run/secrets"),
     "unasked": files("run/secrets/git", "run/secrets/login"),
     "other-step": inside.other_step,
