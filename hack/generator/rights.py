@@ -31,7 +31,7 @@ MOST = 12
 """Secrets that are looked at one by one. The API server gives a policy 10,000,000 for all its expressions together, and
 takes 350,000 for each of the two questions that a name costs."""
 
-HARMLESS = ("concurrency", "retryLimit", "suspend", "timeouts", "ttlAfterFinished")
+HARMLESS = ("archive", "concurrency", "retryLimit", "suspend", "timeouts", "ttlAfterFinished")
 """Fields of the spec that change nothing about what is done with what it names."""
 
 SECRETS, SERVICE_ACCOUNTS = "imagebuild-requester-secrets", "imagebuild-requester-service-accounts"

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from imagebuild.api.archive import ArchiveMode
-from imagebuild.api.model import Model, Quantity, SecretReference
+from imagebuild.api.model import Model, ObjectName, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
@@ -184,12 +184,17 @@ class CacheVolumes(ClaimRules):
     """A claim that no build has used for so long is deleted, and all that is on it. null: none is."""
 
 
+class ArchiveSecret(ConfigModel):
+    name: ObjectName
+    """Of the Secret. Builds do not wait for it: where it is missing status.warnings says so."""
+
+
 class ArchiveRules(ConfigModel):
     repository: (
         Annotated[str, Field(max_length=400, pattern=r"^[A-Za-z0-9.:-]+(/([a-z0-9._-]|\{namespace\})+)+$")] | None
     ) = None
     """Where archives are pushed, without a tag: registry.example.com/build-logs/{namespace}. Default: nowhere."""
-    secret: SecretReference | None = None
+    secret: ArchiveSecret | None = None
     """With the login for it, as in registrySecrets, in each namespace with builds. ImageBuilds may not name it.
     Default: none, for a registry that asks for none."""
     mode: ArchiveMode | None = None

@@ -80,15 +80,14 @@ def _pushed(asked: plan.Plan, archive: Archive, result: BuildResult, journal: Jo
         bundle = authorities.merged(asked, work)
         ca = str(bundle) if bundle else None
         registries = Registries(settings, logins, ca, _REQUEST_SECONDS, proxies(way.environment))
-        for pause in (*_PAUSES, None):
+        for pause in _PAUSES:
             try:
                 return _push(archive, result, layers, registries)
             except (OSError, http.client.HTTPException) as error:
-                again = error.code in _BUSY if isinstance(error, urllib.error.HTTPError) else True
-                if pause is None or not again:
+                if isinstance(error, urllib.error.HTTPError) and error.code not in _BUSY:
                     raise
                 time.sleep(pause)
-    raise AssertionError
+        return _push(archive, result, layers, registries)
 
 
 def _push(archive: Archive, result: BuildResult, layers: tuple[tuple[File, bytes], ...], registries: Registries) -> str:
