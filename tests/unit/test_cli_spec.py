@@ -113,6 +113,7 @@ def test_a_source_that_cannot_be_is_told_what_would_be_right(text: str, told: st
         pytest.param(["-t", "r.io/b:2"], {"output": {"images": [IMAGE, "r.io/b:2"]}}, id="a second image"),
         pytest.param(["--if-exists", "reuse"], {"output": {"images": [IMAGE], "ifExists": "Reuse"}}, id="if exists"),
         pytest.param(["--provenance", "max"], {"output": {"images": [IMAGE], "provenance": "Max"}}, id="provenance"),
+        pytest.param(["--archive"], {"archive": {"enabled": True}}, id="archive"),
         pytest.param(["--sbom"], {"output": {"images": [IMAGE], "sbom": True}}, id="sbom"),
         pytest.param(["--no-cache"], {"cache": {"noCache": True}}, id="no cache"),
         pytest.param(["--no-cache-filter", "a"], {"cache": {"noCacheStages": ["a"]}}, id="no cache for a stage"),

@@ -98,6 +98,7 @@ _OBJECT = [
         callback=_each(arguments.registry_secret),
         help="Credentials to pull and push; the registry for a Secret of type basic-auth.",
     ),
+    click.option("--archive", is_flag=True, help="Keep the log in the administrator's archive."),
     click.option("--timeout", metavar="TIME", help="How long the build may take, such as 30m."),
     click.option("--ttl", metavar="TIME", help="Delete it so long after its end. Default: 24h, with --name: never."),
     click.option("--spec", "spec_file", metavar="FILE", help="Everything else: a spec, or an ImageBuild; flags win."),

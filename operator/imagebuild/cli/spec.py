@@ -48,6 +48,7 @@ class Flags:
     cache_from: tuple[Mapping[str, Any], ...] = ()
     cache_to: tuple[Mapping[str, Any], ...] = ()
     registry_secrets: tuple[Mapping[str, str], ...] = ()
+    archive: bool = False
     timeout: str | None = None
     ttl: str | None = None
 
@@ -77,6 +78,7 @@ def spec(flags: Flags, below: Mapping[str, Any]) -> Document:
             noCacheStages=list(flags.no_cache_stages),
         ),
         "registrySecrets": list(flags.registry_secrets),
+        "archive": _given(enabled=flags.archive),
         "timeouts": _given(build=flags.timeout),
         "ttlAfterFinished": flags.ttl,
     }
