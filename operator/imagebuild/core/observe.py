@@ -137,7 +137,7 @@ def observe(document: Document) -> Observation:
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         rebuild_at=moment(annotations.get(names.ANNOTATION_REBUILD_AT)),
         cache_claim=_cache_claim(document.get("spec") or {}),
-        archive=annotations.get(names.ANNOTATION_ARCHIVE, ""),
+        archive=annotations.get(names.ANNOTATION_ARCHIVE, "")[:_MESSAGE_MAX],
         deleting="deletionTimestamp" in meta,
         stopping=bool(stop),
         **_named(_progress(status, container, stop), document),

@@ -37,7 +37,7 @@ _PAUSES = (1.0, 3.0)
 """Before a second and a third try, where that may help."""
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 _COMPRESSION = 4
-"""A quarter of the time of the best one, for a tenth more of bytes."""
+"""Rather soon than small: somebody waits for the build's end."""
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY, _EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
 _ERROR = 300
