@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from imagebuild.contract.plan import (
+    Archive,
     BranchCache,
     Dockerfile,
     GitSource,
@@ -34,6 +35,7 @@ from imagebuild.runner.problem import Problem
 from runner.conftest import serve
 from runner.pod import Pod
 from testbed.egress import DENIED, PASSWORD, USER, Handler, beyond
+from unit import uploadregistry
 
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
 
@@ -82,7 +84,7 @@ def test_git_is_fetched_through_it(
     assert any(beyond("127.0.0.1") in line for line in seen)
 
 
-class Archive(BaseHTTPRequestHandler):
+class Archives(BaseHTTPRequestHandler):
     """In origin form, as servers that are no proxies are asked."""
 
     def do_GET(self) -> None:
@@ -100,12 +102,22 @@ class Archive(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def archive() -> Iterator[str]:
-    yield from serve(Archive)
+    yield from serve(Archives)
 
 
 def test_archives_are_downloaded_through_it(pod: Pod, proxy: Proxy, archive: str) -> None:
     _, log, code = pod.run(Plan(http=HttpSource(url=f"http://{beyond(archive)}/a.tar?x=1"), proxy=proxy))
     assert code == 0, log
+
+
+def test_the_log_is_archived_through_it(pod: Pod, proxy: Proxy) -> None:
+    registry = uploadregistry.Registry()
+    with registry.serve() as address:
+        host = beyond(address)
+        archive = Archive(repository=f"{host}/logs", tag="t", namespace="a", name="b", run=1, attempt=1)
+        found, log, _ = pod.run(through(proxy, archive=archive, registries=(Registry(host=host, http=True),)))
+    assert found.details.archive, log
+    assert len(registry.blobs) == 3
 
 
 @pytest.mark.parametrize("repository", ["found", "bearer"], ids=["a registry", "its token server"])
