@@ -18,7 +18,7 @@ from imagebuild.core.observe import Observation
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ERROR = 400
+_ERROR = 600
 _NOT_ARCHIVED = "the log was not archived: the pod was ended before it could be, and has the log as long as it is there"
 
 

@@ -40,8 +40,10 @@ _COMPRESSION = 4
 """Rather soon than small: somebody waits for the build's end."""
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY, _EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
-_ERROR = 300
+_CAUSE, _ERROR = 160, 600
 _NAMED_IN = "the operator's configuration, archive.secret"
+
+Layers = tuple[tuple[File, bytes], ...]
 
 
 def archived(asked: plan.Plan, result: BuildResult, journal: Journal, work: Path, seconds: float) -> BuildResult:
@@ -72,6 +74,7 @@ def _pushed(asked: plan.Plan, archive: Archive, result: BuildResult, journal: Jo
     """The digest."""
     described = json.dumps(record(asked, archive, result, work / "report", journal.lines)).encode()
     layers = ((LOG, _compressed(journal)), (RECORD, described))
+    manifest = _manifest(archive, result, layers)  # once: a tag that is immutable takes the same again, and no other
     logins = _logins(archive)
     # where the egress proxy is in the way the runner's own has ended with the build
     with egress(asked.proxy) as way:
@@ -82,30 +85,24 @@ def _pushed(asked: plan.Plan, archive: Archive, result: BuildResult, journal: Jo
         registries = Registries(settings, logins, ca, _REQUEST_SECONDS, proxies(way.environment))
         for pause in _PAUSES:
             try:
-                return _push(archive, result, layers, registries)
+                return _push(archive, layers, manifest, registries)
             except (OSError, http.client.HTTPException) as error:
                 if isinstance(error, urllib.error.HTTPError) and error.code not in _BUSY:
                     raise
                 time.sleep(pause)
-        return _push(archive, result, layers, registries)
+        return _push(archive, layers, manifest, registries)
 
 
-def _push(archive: Archive, result: BuildResult, layers: tuple[tuple[File, bytes], ...], registries: Registries) -> str:
-    described = [
-        {
-            **_descriptor(file.media_type, content),
-            "annotations": {"org.opencontainers.image.title": file.title},
-        }
-        for file, content in layers
-    ]
-    for content in (_EMPTY, *(content for _, content in layers)):
-        registries.push(archive.repository, content)
-    manifest = {
+def _manifest(archive: Archive, result: BuildResult, layers: Layers) -> bytes:
+    document = {
         "schemaVersion": 2,
         "mediaType": _MANIFEST,
         "artifactType": ARTIFACT,
         "config": _descriptor(_EMPTY_TYPE, _EMPTY),
-        "layers": described,
+        "layers": [
+            {**_descriptor(file.media_type, content), "annotations": {"org.opencontainers.image.title": file.title}}
+            for file, content in layers
+        ],
         "annotations": {
             "org.opencontainers.image.created": datetime.now(UTC).isoformat(timespec="seconds"),
             "imagebuild.dev/build": f"{archive.namespace}/{archive.name}",
@@ -114,9 +111,14 @@ def _push(archive: Archive, result: BuildResult, layers: tuple[tuple[File, bytes
             "imagebuild.dev/reason": result.essentials.reason.value,
         },
     }
-    document = json.dumps(manifest).encode()
-    registries.tag(archive.repository, archive.tag, document, _MANIFEST)
-    return _digest(document)
+    return json.dumps(document).encode()
+
+
+def _push(archive: Archive, layers: Layers, manifest: bytes, registries: Registries) -> str:
+    for content in (_EMPTY, *(content for _, content in layers)):
+        registries.push(archive.repository, content)
+    registries.tag(archive.repository, archive.tag, manifest, _MANIFEST)
+    return _digest(manifest)
 
 
 def _compressed(journal: Journal) -> bytes:
@@ -147,7 +149,7 @@ def _told(archive: Archive, failure: Exception) -> str:
     if isinstance(failure, Problem):
         return f"{failure.message}: make it, or correct it"
     if not isinstance(failure, urllib.error.HTTPError):
-        cause = getattr(failure, "reason", None) or failure
+        cause = str(getattr(failure, "reason", None) or failure)[:_CAUSE]
         return f"{cause}: is the repository in archive.repository right, and can pods reach it?"
     whose = f"the Secret {archive.secret.name}" if archive.secret else "nobody, as archive.secret names none"
     advice = {
