@@ -11,6 +11,7 @@ from imagebuild.api.model import Model, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
+from imagebuild.api.tracing import TracingConfig
 from imagebuild.api.trust import Trust
 
 
@@ -204,6 +205,8 @@ class NamespacePolicy(ConfigModel):
     """Instead of cacheVolumes, key by key."""
     proxy: ProxyConfig | None = None
     """Instead of the one for all namespaces; {} is none."""
+    tracing: TracingConfig | None = None
+    """Instead of that for all namespaces; {} is none."""
 
 
 class OperatorConfig(ConfigModel):
@@ -250,5 +253,7 @@ class OperatorConfig(ConfigModel):
     """How long pods of finished builds stay."""
     cache_volumes: CacheVolumes = CacheVolumes()
     """Claims that the operator keeps for spec.cache.volume.template."""
+    tracing: TracingConfig = TracingConfig()
+    """Traces of builds, for OpenTelemetry: see docs/howto/traces.md."""
     hold: bool = False
     """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from imagebuild.contract import plan
+from imagebuild.contract.spans import Tracing
 
 Manifest = dict[str, Any]
 """A Kubernetes document, or a piece of one, as the YAML it becomes."""
@@ -35,6 +36,7 @@ class PlanFields(TypedDict, total=False):
     secret_keys: tuple[plan.SecretKey, ...]
     proxy: plan.Proxy
     registries: tuple[plan.Registry, ...]
+    tracing: Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
