@@ -192,8 +192,7 @@ class Registry:
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: `host[:port][/path]`."""
-    client_certificate: Mount | None = None
-    """With the keys tls.crt and tls.key."""
+    client_certificate: Mount | None = None  # with the keys tls.crt and tls.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

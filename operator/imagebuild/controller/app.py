@@ -78,7 +78,6 @@ class App:
         self.swept = True
         self._relisted.set()  # kopf's first list is still to come
         self._supervise("events", self._events.run())
-        self._supervise("traces", self._traces.run())
         self._supervise("admission", self._slots.run())
         self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
@@ -90,11 +89,11 @@ class App:
     async def end(self) -> None:
         """The workers first, so that nothing new is to be told; then the events and traces, for a moment."""
         self.ending = True
-        posters = [task for task in self._tasks if task.get_name() in ("events", "traces")]
-        await _cancel(task for task in self._tasks if task not in posters)
+        poster = [task for task in self._tasks if task.get_name() == "events"]
+        await _cancel(task for task in self._tasks if task not in poster)
         if not self.broken:
             await asyncio.gather(self._events.drain(self.pace.drain), self._traces.drain(self.pace.drain))
-        await _cancel(posters)
+        await _cancel(poster)
         self._stop.set()  # else kopf waits 5 s for the task that waits for it
 
     def watching(self) -> bool:

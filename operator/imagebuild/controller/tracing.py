@@ -1,14 +1,16 @@
 """The operator's part of the traces, on its way to the collector, best effort.
 
-One task sends from a bounded queue, so that a collector that is slow, or away, delays no build. What is refused once is
-not tried again: the status has it all.
+A thread sends from a bounded queue, so that a collector that is slow, or away, delays no build, and not the operator's
+end either. What is refused once is not tried again: the status has it all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import queue
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -26,46 +28,51 @@ _log = logging.getLogger(__name__)
 
 _ROOM = 1000
 _SECONDS = 5.0
+_LOOK_EVERY_SECONDS = 0.02
 
 
 class Traces:
     def __init__(self, store: Store, config: Callable[[], OperatorConfig], dropped: Callable[[int], None]) -> None:
+        """`dropped` is told how many spans are lost, in a thread."""
         self._store, self._config, self._dropped = store, config, dropped
-        self._queue: asyncio.Queue[tuple[str, bytes, int]] = asyncio.Queue(_ROOM)
-        self._taken = True
-        """The collector took the last request, as far as is known."""
+        self._queue: queue.Queue[tuple[str, bytes, int]] = queue.Queue(_ROOM)
+        self._thread: threading.Thread | None = None
 
     def tell(self, build: ImageBuild, status: ImageBuildStatus, now: datetime) -> None:
         where = url(within(self._config(), build.namespace))
         if where is None or status.run is None:
             return
-        if found := spans(build, status, self._store.pods((build.namespace, build.name)), now):
-            body = document(names.MANAGER, resource(build, status.run), found)
-            try:
-                self._queue.put_nowait((where, body, len(found)))
-            except asyncio.QueueFull:
-                self._dropped(len(found))
-
-    async def run(self) -> None:
-        """Sends them, for ever."""
-        while True:
-            where, body, number = await self._queue.get()
-            try:
-                await asyncio.to_thread(_send, where, body, self._config().certificate_authorities)
-            except Exception as error:  # noqa: BLE001 no fault of a collector is worth the operator
-                self._dropped(number)
-                _log.log(logging.WARNING if self._taken else logging.DEBUG, "traces are lost: %s", error)
-                self._taken = False
-            else:
-                self._taken = True
-            finally:
-                self._queue.task_done()
+        if not (found := spans(build, status, self._store.pods((build.namespace, build.name)), now)):
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
+            self._thread.start()
+        try:
+            self._queue.put_nowait((where, document(names.MANAGER, resource(build, status.run), found), len(found)))
+        except queue.Full:
+            self._dropped(len(found))
 
     async def drain(self, seconds: float) -> None:
         """Waits until all are sent, but not longer."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._queue.join()
+        deadline = time.monotonic() + seconds
+        while self._queue.unfinished_tasks and time.monotonic() < deadline:  # noqa: ASYNC110 it is another thread's
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    def _run(self) -> None:
+        taken = True
+        while True:
+            where, body, number = self._queue.get()
+            try:
+                _send(where, body, self._config().certificate_authorities)
+            except Exception as error:  # noqa: BLE001 no fault of a collector is worth the operator
+                self._dropped(number)
+                # once, until the collector is there again
+                _log.log(logging.WARNING if taken else logging.DEBUG, "traces are lost: %s", error)
+                taken = False
+            else:
+                taken = True
+            finally:
+                self._queue.task_done()
 
 
 def _send(where: str, body: bytes, authorities: str) -> None:

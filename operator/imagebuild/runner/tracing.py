@@ -22,7 +22,11 @@ from imagebuild.runner.process import say
 __all__ = ["Trace", "traced"]
 
 _SERVICE = "imagebuild-runner"
-_SECONDS, _LAST_SECONDS = 5.0, 1.0
+_SECONDS = 5.0
+_LAST_SECONDS = 1.0
+"""For what is left at the end, by a collector that has taken something before."""
+_FIRST_SECONDS = 0.3
+"""For the first answer; a collector that takes longer is not waited for at the end."""
 _BARE = {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "0", "OTEL_SPAN_EVENT_COUNT_LIMIT": "0"}
 _EXPORT_MILLISECONDS = "2000"
 _EXPORTS = {"exporting to ": "export image", "pushing the image": "push", "exporting cache": "export cache"}
@@ -106,6 +110,8 @@ class _Sender:
         self._url, self._resource, self._bundle = url, resource, bundle
         self._spans: queue.SimpleQueue[Span | None] = queue.SimpleQueue()
         self.reached = False
+        self._asked_at: float | None = None
+        """For the first time."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -113,10 +119,10 @@ class _Sender:
         self._spans.put(span)
 
     def end(self) -> None:
-        """Waits a moment for a collector that has answered before, and for no other."""
+        """Waits a moment, but for no collector that has had time to answer and has not."""
         self._spans.put(None)
-        if self.reached:
-            self._thread.join(_LAST_SECONDS)
+        first = _FIRST_SECONDS + (self._asked_at or time.monotonic()) - time.monotonic()
+        self._thread.join(_LAST_SECONDS if self.reached else max(0.0, first))
 
     def environment(self) -> dict[str, str]:
         from urllib.parse import quote  # noqa: PLC0415 most plans have no traces
@@ -155,6 +161,7 @@ class _Sender:
 
     def _send(self, spans: list[Span]) -> str:
         """Why they were not sent; empty where they were."""
+        self._asked_at = self._asked_at or time.monotonic()
         try:
             from imagebuild.contract import otlp  # noqa: PLC0415 slow to import
 
