@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from localcluster import certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,21 @@ def read(document: dict[str, Any]) -> Iterator[Got]:
                 )
 
 
+def secured(directory: Path) -> tuple[ssl.SSLContext, str]:
+    """For a collector, and the authority that its certificate is of."""
+    certificates.authority(directory, "the CA")
+    certificates.signed(directory, "collector", "collector", certificates.serves())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "collector.crt", directory / "collector.key")
+    return context, (directory / "ca.crt").read_text()
+
+
 def _attributes(holder: dict[str, Any]) -> dict[str, Any]:
     return {each["key"]: next(iter(each["value"].values())) for each in holder["attributes"]}
 
 
 @contextmanager
-def collecting(**given: Any) -> Iterator[Collector]:
+def collecting(tls: ssl.SSLContext | None = None, **given: Any) -> Iterator[Collector]:
     collector = Collector(**given)
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +118,9 @@ def collecting(**given: Any) -> Iterator[Collector]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    collector.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    collector.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from collector import Collector, collecting
+from collector import Collector, collecting, secured
 from controller.stage import Stage
 from imagebuild.api import names
 from imagebuild.contract.spans import span_id, trace_id
@@ -82,6 +83,24 @@ async def test_what_is_refused_is_dropped_and_counted(stage: Stage, answer: int)
         status = await stage.succeeds()
         await operator.says("metrics", f"imagebuild_spans_dropped_total {len(WHOLE)}.0")
         assert status["warnings"] == []
+
+
+async def test_a_collector_with_tls_is_trusted_by_the_authorities_of_the_configuration(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, authority = secured(tmp_path)
+    with collecting(tls=context) as collector:
+        stage.configure(tracing={"endpoint": collector.url})
+        operator = await stage.operator()
+        stage.apply()
+        await stage.succeeds()
+        await operator.says("metrics", f"imagebuild_spans_dropped_total {len(WHOLE)}.0")
+        stage.configure(tracing={"endpoint": collector.url}, certificateAuthorities=authority)
+        await operator.kill()
+        await stage.operator()
+        stage.apply("next")
+        await stage.succeeds(name="next")
+        await collector.has(len(WHOLE))
 
 
 async def test_where_no_collector_is_builds_are_as_ever(stage: Stage) -> None:

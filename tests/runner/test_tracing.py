@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector import Collector, collecting
+from collector import Collector, collecting, secured
 from imagebuild.contract.plan import Dockerfile, HttpSource, Output, Plan, Proxy
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.spans import Parent, Tracing, parent, span_id, trace_id
@@ -120,6 +121,21 @@ def test_the_collector_is_reached_without_the_egress_proxy(pod: Pod, collector: 
     assert daemon["env"]["NO_PROXY"].endswith("a.example,127.0.0.1")
     assert daemon["env"]["no_proxy"] == daemon["env"]["NO_PROXY"]
     assert collector.one("fetch")
+
+
+def test_a_collector_with_tls_is_trusted_by_the_authorities_of_the_plan_and_by_no_others(
+    pod: Pod, tmp_path: Path
+) -> None:
+    context, authority = secured(tmp_path)
+    with collecting(tls=context) as collector:
+        found, log, _ = pod.run(asked(collector.url))
+        assert (found.essentials.reason, collector.spans) == (Reason.BUILT, [])
+        assert "CERTIFICATE_VERIFY_FAILED" in log
+        (tmp_path / "other").mkdir()
+        other = Pod(tmp_path / "other")
+        other.run(asked(collector.url, certificates=authority))
+        assert collector.tree() >= PHASES
+        assert other.seen("buildkitd")[0]["env"]["SSL_CERT_FILE"] == str(other.work / "ca.crt")
 
 
 @pytest.mark.parametrize("written", ["", "00-0-0-01", "x" * 1000])
