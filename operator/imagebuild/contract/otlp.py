@@ -3,6 +3,7 @@ library. Imported only where traces are on."""
 
 from __future__ import annotations
 
+import functools
 import http.client
 import ssl
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ class SendError(Exception):
     """The collector did not take it. The message names the collector and the problem."""
 
 
+@functools.lru_cache(maxsize=1)
 def trusting(*, file: str | None = None, text: str = "") -> ssl.SSLContext:
     """Certificate authorities: of the file, or the system's and those of the text, which is PEM."""
     context = ssl.create_default_context(cafile=file)

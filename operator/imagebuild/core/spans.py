@@ -70,7 +70,7 @@ class _Step:
                 trace=self.trace,
                 start=began.timestamp(),
                 end=ended.timestamp(),
-                attributes={**_outcome(reason), **_product(self.new)},
+                attributes={**_outcome(reason, "cicd.pipeline.result"), **_product(self.new)},
                 error=self._error(reason),
                 answers=True,
             )
@@ -105,7 +105,11 @@ class _Step:
 
     def _about(self, reason: Reason) -> dict[str, str | int]:
         pod = self.new.pod_name or ""
-        return {"imagebuild.attempt": self.new.attempt or 0, "k8s.pod.name": pod, **_outcome(reason)}
+        return {
+            "imagebuild.attempt": self.new.attempt or 0,
+            "k8s.pod.name": pod,
+            **_outcome(reason, "cicd.pipeline.task.run.result"),
+        }
 
     def _error(self, reason: Reason) -> str:
         if reason.row.fault is Fault.NONE:
@@ -118,9 +122,15 @@ def _closed(status: ImageBuildStatus) -> bool:
     return bool(status.attempt) and (status.over or status.pod_uid is None)
 
 
-def _outcome(reason: Reason) -> dict[str, str | int]:
+def _outcome(reason: Reason, result: str) -> dict[str, str | int]:
+    """`result`: what OpenTelemetry calls that."""
     word = "imagebuild.reason" if reason.row.fault is Fault.NONE else "error.type"
-    return {"cicd.pipeline.result": _RESULTS.get(reason.row.fault, "failure"), word: reason.value}
+    return {result: _RESULTS.get(reason.row.fault, "failure"), word: reason.value}
+
+
+def _repository(image: str) -> str:
+    place, slash, name = image.rpartition("/")
+    return place + slash + name.partition(":")[0]
 
 
 def _product(status: ImageBuildStatus) -> dict[str, str | int]:
@@ -129,7 +139,7 @@ def _product(status: ImageBuildStatus) -> dict[str, str | int]:
     known: dict[str, str | int | None] = {
         "vcs.ref.head.revision": source.commit if source else None,
         "vcs.ref.head.name": source.branch if source else None,
-        "container.image.name": output.images[0] if output and output.images else None,
+        "container.image.name": _repository(output.images[0]) if output and output.images else None,
         "oci.manifest.digest": output.digest if output else None,
         "imagebuild.steps": cache.total if cache else None,
         "imagebuild.steps.cached": cache.cached if cache else None,
