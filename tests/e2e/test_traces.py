@@ -75,7 +75,7 @@ def test_a_build_is_one_trace_from_the_imagebuild_to_buildkit_s_steps(
     assert status["trace"] == {"id": trace, "link": f"https://grafana.example.com/trace/{trace}"}
     found = whole(traces, trace, "BUILD", step, "push", "build")
     drawn = "\n".join(collector.tree(found))
-    print(drawn)  # as in docs/howto/traces.md, with -s
+    print(drawn)  # docs/howto/traces.md says how to see it
     known = {each.span for each in found}
     assert [each.name for each in found if each.parent not in known] == ["BUILD"], f"one root:\n{drawn}"
     (run,) = (each for each in found if each.name == step)
