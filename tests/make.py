@@ -169,10 +169,10 @@ def killed(reason: str, message: str = "", **more: Any) -> Document:
     return {"phase": "Failed", "reason": reason, "message": message, **more}
 
 
-def built(finished: float = 9, digest: str | None = DIGEST, **details: Any) -> Document:
+def built(finished: float = 9, digest: str | None = DIGEST, started: float = 1, **details: Any) -> Document:
     said = Essentials(reason=Reason.BUILT, digest=digest, commit=COMMIT, branch="main")
     shown = Details(images=(f"registry.example.com/shop:{COMMIT}",) if digest else (), **details)
-    return ended(BuildResult(essentials=said, details=shown), code=0, finished=finished)
+    return ended(BuildResult(essentials=said, details=shown), code=0, started=started, finished=finished)
 
 
 def broken(reason: Reason, message: str = "", finished: float = 9, **details: Any) -> Document:

@@ -13,9 +13,10 @@ import yaml
 from imagebuild.api.config import Isolation, OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild, parse
 from imagebuild.api.names import ANNOTATION_PLAN, KIND
-from imagebuild.api.status import Run
+from imagebuild.api.status import ImageBuildStatus, Run
 from imagebuild.core.pod import pod
 from imagebuild.core.run import inputs_hash
+from imagebuild.core.tracing import trace
 
 Document = dict[str, Any]
 
@@ -52,6 +53,7 @@ EVERYTHING = {
         "secret": {"name": "build-logs"},
         "mode": "Always",
     },
+    "tracing": {"endpoint": "http://otel-collector.observability:4318"},
 }
 REBUILD_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -99,7 +101,9 @@ def _pod(
     assert build.spec is not None, build.problem
     assert not build.unknown_fields, build.unknown_fields
     run = Run(number=number, inputs_hash=inputs_hash(build.inputs), rebuild_at=rebuild_at)
-    made = pod(build, build.spec, run, attempt, OperatorConfig.model_validate(config))
+    given = OperatorConfig.model_validate(config)
+    traced = trace(build, ImageBuildStatus(run=run), given)
+    made = pod(build, build.spec, run, attempt, given, trace=traced)
     metadata = made["metadata"]
     plan = json.loads(metadata["annotations"][ANNOTATION_PLAN])
     shown = {**metadata["annotations"], ANNOTATION_PLAN: "(the document below, as one line of JSON)"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import egress, faults, frontend, mutualtls
+from testbed import collector, egress, faults, frontend, mutualtls
 from testbed.kubectl import Kubectl, until
 from testbed.place import ROOT, Place
 
@@ -53,6 +53,8 @@ def operator_config(place: Place) -> dict[str, object]:
             {"match": "*-builtin", "frontends": {"allowed": []}},
             {"match": "*-untrusted", "isolation": "Userns", "trust": "Untrusted"},
             {"match": "*-listed", "allow": _listed(place)},
+            {"match": "*-traced", "tracing": {"endpoint": collector.ENDPOINT, "link": collector.LINK}},
+            {"match": "*-unheard", "tracing": {"endpoint": collector.NOWHERE}},
         ],
         "registries": [
             *docker_hub,

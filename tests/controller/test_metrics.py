@@ -154,6 +154,7 @@ def exercised() -> Metrics:
     metrics.failed(ApiError(500, "", ""))
     metrics.failed(ValueError())
     metrics.dropped()
+    metrics.spans_dropped(2)
     return metrics
 
 
@@ -168,6 +169,7 @@ def test_gauges_say_what_is_there_now() -> None:
         "imagebuild_leader": 1,
         "imagebuild_retries_total": 1,
         "imagebuild_events_dropped_total": 1,
+        "imagebuild_spans_dropped_total": 2,
         "imagebuild_queue_seconds_count": 1,
         "imagebuild_queue_seconds_sum": 9,
         "imagebuild_start_seconds_count": 1,

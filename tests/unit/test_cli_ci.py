@@ -18,6 +18,7 @@ import pytest
 import jobs
 from imagebuild.cli.ci import credentials, filling, github, gitlab, identity
 from imagebuild.cli.ci.facts import Facts
+from imagebuild.cli.ci.job import detect
 from imagebuild.cli.ci.pod import Pod
 from imagebuild.cli.commands.build import command
 from imagebuild.cli.request import requested
@@ -26,6 +27,9 @@ from imagebuild.cli.terminal import Screen
 POD = Pod(namespace="ci", name="runner-1", uid="0b5c")
 IMAGE = "registry.gitlab.example.com/team/shop"
 GIT = {"git": {"url": "https://gitlab.example.com/team/shop.git", "commit": jobs.COMMIT}}
+
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def gitlab_facts(**change: str) -> Facts:
@@ -202,6 +206,19 @@ def test_the_job_is_named_and_its_pod_owns_the_build() -> None:
     assert made["ownerReferences"] == [POD.reference]
     assert made["annotations"] == {"imagebuild.dev/job": "https://gitlab.example.com/team/shop/-/jobs/50", "x": "y"}
     assert "ownerReferences" not in identity.metadata({"name": "a"}, gitlab_facts(), None)
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "annotations"),
+    [
+        pytest.param(TRACEPARENT, {"imagebuild.dev/traceparent": TRACEPARENT}, id="a job that is traced"),
+        pytest.param("whatever", None, id="a variable that is no traceparent"),
+    ],
+)
+def test_the_build_s_trace_is_a_part_of_the_job_s(traceparent: str, annotations: dict[str, str] | None) -> None:
+    facts = detect({"IMAGEBUILD_JOB": "argo-123", "TRACEPARENT": traceparent})
+    assert facts is not None
+    assert identity.metadata({"name": "a"}, facts, None).get("annotations") == annotations
 
 
 def crossing(spec: dict[str, Any], facts: Facts) -> tuple[bool, list[str]]:

@@ -44,6 +44,7 @@ FAILED = view(
         "logTail": "oh\ndear",
         "nextStep": "Mend it.",
     },
+    trace={"id": "0af7651916cd43dd", "parent": "b7ad6b71", "link": "https://grafana.example.com/0af7651916cd43dd"},
     effective={"isolation": "Userns"},
     warnings=["imagebuild.dev/cancel: 'x' is not the number of a run"],
     history=[{"run": 1, "reason": "Built", "digest": "sha256:ab", "finishedAt": "2026-11-24T10:00:00Z"}],
@@ -94,6 +95,10 @@ Run:
 Time:
   21s
   solve 15.0 s
+
+Trace:
+  0af7651916cd43dd
+  https://grafana.example.com/0af7651916cd43dd
 
 Usage:
   memoryPeak: 1Gi

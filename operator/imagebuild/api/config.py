@@ -12,6 +12,7 @@ from imagebuild.api.model import Model, ObjectName, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
 from imagebuild.api.timespan import TimeSpan
+from imagebuild.api.tracing import TracingConfig
 from imagebuild.api.trust import Trust
 
 
@@ -224,6 +225,8 @@ class NamespacePolicy(ConfigModel):
     """Instead of the one for all namespaces; {} is none."""
     archive: ArchiveRules = ArchiveRules()
     """Instead of the one for all namespaces, key by key."""
+    tracing: TracingConfig | None = None
+    """Instead of that for all namespaces; {} is none."""
 
 
 class OperatorConfig(ConfigModel):
@@ -272,5 +275,7 @@ class OperatorConfig(ConfigModel):
     """Claims that the operator keeps for spec.cache.volume.template."""
     archive: ArchiveRules = ArchiveRules()
     """Logs and records of builds, kept in a registry for when their pods are gone: see docs/howto/logs.md."""
+    tracing: TracingConfig = TracingConfig()
+    """Traces of builds, for OpenTelemetry: see docs/howto/traces.md."""
     hold: bool = False
     """Start no builds. What runs goes on. For clusters that were restored: see docs/operations.md."""

@@ -10,9 +10,15 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from imagebuild.api.model import Model
-from imagebuild.api.names import ANNOTATION_CANCEL, ANNOTATION_DONE_AT, ANNOTATION_REBUILD_AT
+from imagebuild.api.names import (
+    ANNOTATION_CANCEL,
+    ANNOTATION_DONE_AT,
+    ANNOTATION_REBUILD_AT,
+    ANNOTATION_TRACEPARENT,
+)
 from imagebuild.api.spec import INPUTS, NEUTRAL, ImageBuildSpec
 from imagebuild.api.status import ImageBuildStatus
+from imagebuild.contract import spans
 
 _TRACKED = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -48,6 +54,8 @@ class ImageBuild:
     done_at: datetime | None
     cancelled_run: int | None
     """The run that the annotation cancels, whether or not there is such a run."""
+    trace_parent: spans.Parent | None
+    """The span that the annotation names."""
     warnings: tuple[str, ...]
     """Annotations of ours that say nothing."""
     kept_by: str
@@ -80,6 +88,7 @@ def parse(document: Mapping[str, Any]) -> ImageBuild:
         rebuild_at=moment(annotations.get(ANNOTATION_REBUILD_AT)),
         done_at=moment(annotations.get(ANNOTATION_DONE_AT)),
         cancelled_run=_number(annotations.get(ANNOTATION_CANCEL, "")),
+        trace_parent=spans.parent(annotations.get(ANNOTATION_TRACEPARENT, "")),
         warnings=tuple(_warnings(annotations)),
         kept_by=next((tool for mark, tool in _TRACKED.items() if mark in annotations or mark in labels), ""),
         status=_status(document.get("status") or {}),
@@ -99,6 +108,8 @@ def _warnings(annotations: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: {annotations[name][:_SHOWN]!r} is not a time such as 2026-11-24T12:00:00Z"
     if (written := annotations.get(ANNOTATION_CANCEL)) is not None and _number(written) is None:
         yield f"{ANNOTATION_CANCEL}: {written[:_SHOWN]!r} is not the number of a run"
+    if (written := annotations.get(ANNOTATION_TRACEPARENT)) is not None and spans.parent(written) is None:
+        yield f"{ANNOTATION_TRACEPARENT}: {written[:_SHOWN]!r} is not 00-TRACE-SPAN-01; the trace stands for itself"
 
 
 def _number(written: str) -> int | None:

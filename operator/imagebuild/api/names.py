@@ -42,6 +42,8 @@ so that a tool which puts it back, or never removes it, cancels nothing twice.""
 ANNOTATION_DONE_AT = f"{GROUP}/done-at"
 """On ImageBuilds, set by users: an RFC 3339 time; newer than the last run's start, it marks the inputs as they are now
 as done, without building them: for clusters that were restored."""
+ANNOTATION_TRACEPARENT = f"{GROUP}/traceparent"
+"""On ImageBuilds, set by users: the span that the next run is a part of, as W3C's Trace Context writes it."""
 ANNOTATION_JOB = f"{GROUP}/job"
 """On ImageBuilds, set by the command line: where people see the CI job that has asked for it."""
 ANNOTATION_POD_HASH = f"{GROUP}/pod-hash"

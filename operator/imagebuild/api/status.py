@@ -201,6 +201,17 @@ class Effective(Model):
     """How long the build may take."""
 
 
+class TraceStatus(Model):
+    """The trace of the run. It stays the same for all attempts."""
+
+    id: str
+    """As collectors and their tools know it."""
+    parent: str | None = None
+    """The span that the annotation imagebuild.dev/traceparent named when the run began."""
+    link: str | None = None
+    """Where the administrator says that people see it."""
+
+
 class ImageBuildStatus(Model):
     observed_generation: int | None = None
     """The generation of the spec that this status is about; older than metadata.generation: not seen yet."""
@@ -245,6 +256,8 @@ class ImageBuildStatus(Model):
     """Where the time went, in seconds. `fetch` and `daemon` run side by side."""
     effective: Effective | None = None
     """What the operator used where the spec leaves it open."""
+    trace: TraceStatus | None = None
+    """Where the operator's configuration has tracing.endpoint: the trace of the run."""
     source: SourceStatus | None = None
     """What was built."""
     output: OutputStatus | None = None

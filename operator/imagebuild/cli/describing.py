@@ -38,6 +38,8 @@ def _sections(build: View, now: datetime, place: tuple[int, int] | None) -> Iter
     yield "Job", [job] if (job := (build.metadata.get("annotations") or {}).get(ANNOTATION_JOB)) else []
     yield "Run", _run(build, now)
     yield "Time", _time(build)
+    trace = build.of("trace")
+    yield "Trace", [str(trace[key]) for key in ("id", "link") if key in trace]
     yield "Cache", _cache(build)
     yield "Usage", [f"{key}: {value}" for key, value in build.of("usage").items()]
     yield "In force", [f"{key}: {value}" for key, value in build.of("effective").items()]

@@ -14,6 +14,7 @@ from enum import StrEnum
 from imagebuild.contract.archive import Archive
 from imagebuild.contract.codec import DecodeError, decode, encode
 from imagebuild.contract.mounts import Mount, RegistrySecret, SecretKey
+from imagebuild.contract.spans import Tracing
 
 __all__ = [
     "INPUTS_ANNOTATION",
@@ -186,8 +187,7 @@ class Registry:
     """TLS without verification."""
     mirrors: tuple[str, ...] = ()
     """Asked first, in order: `host[:port][/path]`."""
-    client_certificate: Mount | None = None
-    """With the keys tls.crt and tls.key."""
+    client_certificate: Mount | None = None  # with the keys tls.crt and tls.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,8 +248,8 @@ class Plan:
     """BuildKit gives each RUN step its own PID namespace and /proc; needs an unmasked /proc in the pod."""
     processes: int | None = None
     """That BuildKit and all steps may have at once, threads counted. None: no bound but the node's."""
-    silence: float | None = None
-    """Seconds without a word or a change in BuildKit's trace after which the build is given up. None: never."""
+    silence: float | None = None  # seconds without a word or a change in BuildKit's trace. None: any
+    tracing: Tracing | None = None
     push_grace: float = 120.0
     """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
 

@@ -22,6 +22,7 @@ from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Store
 from imagebuild.controller.telemetry import Telemetry
+from imagebuild.controller.tracing import Traces
 from imagebuild.core.admit import Key
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class App:
         self._config, self.pace, self._leads = config, pace, leads
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
+        self._traces = Traces(self.store, lambda: config.current, metrics.spans_dropped)
         self._claims = ClaimKeeper(self._cluster, self.store, lambda: config.current)
         self._reconciler = Reconciler(
             self._cluster,
@@ -61,7 +63,7 @@ class App:
             lambda: config.current,
             claims=self._claims,
             pace=pace,
-            written=Telemetry(metrics, self._events).written,
+            written=Telemetry(metrics, self._events, self._traces).written,
         )
         self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
@@ -85,12 +87,12 @@ class App:
             self._supervise(f"worker {number}", self.queue.work(self._reconciler.reconcile))
 
     async def end(self) -> None:
-        """The workers first, so that nothing new is to be told; then the events, for a moment."""
+        """The workers first, so that nothing new is to be told; then the events and traces, for a moment."""
         self.ending = True
         poster = [task for task in self._tasks if task.get_name() == "events"]
         await _cancel(task for task in self._tasks if task not in poster)
         if not self.broken:
-            await self._events.drain(self.pace.drain)
+            await asyncio.gather(self._events.drain(self.pace.drain), self._traces.drain(self.pace.drain))
         await _cancel(poster)
         self._stop.set()  # else kopf waits 5 s for the task that waits for it
 

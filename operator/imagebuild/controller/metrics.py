@@ -67,6 +67,8 @@ class Metrics:
             self._errors.labels(kind)  # there from the start, so that the first one is a rise
         told = "Events that were not posted, because the API server was slow or refused them."
         self._dropped = counter("imagebuild_events_dropped", told)
+        told = "Spans of traces that were not sent, because the collector was slow or refused them."
+        self._spans_dropped = counter("imagebuild_spans_dropped", told)
         Info("imagebuild", "The operator's version.", registry=self.registry).info({"version": __version__})
         ProcessCollector(registry=self.registry)
 
@@ -86,6 +88,9 @@ class Metrics:
 
     def dropped(self) -> None:
         self._dropped.inc()
+
+    def spans_dropped(self, number: int) -> None:
+        self._spans_dropped.inc(number)
 
     def written(self, build: ImageBuild, status: ImageBuildStatus, now: datetime) -> None:
         """The API server has taken this status; `build` is the ImageBuild as it was."""

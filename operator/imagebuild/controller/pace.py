@@ -29,4 +29,4 @@ class Pace:
     slots: float = 5.0
     """While builds wait, between two looks at pods that keep their slot without starting."""
     drain: float = 1.0
-    """For the events that are still to be posted when the operator ends."""
+    """For the events and traces that are still to be sent when the operator ends."""

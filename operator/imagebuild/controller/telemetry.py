@@ -1,4 +1,4 @@
-"""What became of each build, for those who watch: from one hook to the log, the metrics and the events."""
+"""What became of each build, for those who watch: from one hook to the log, the metrics, the events and the traces."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
 from imagebuild.controller.events import Events
 from imagebuild.controller.metrics import Metrics
+from imagebuild.controller.tracing import Traces
 
 _log = logging.getLogger(__name__)
 
 
 class Telemetry:
-    def __init__(self, metrics: Metrics, events: Events) -> None:
-        self._metrics, self._events = metrics, events
+    def __init__(self, metrics: Metrics, events: Events, traces: Traces) -> None:
+        self._metrics, self._events, self._traces = metrics, events, traces
 
     def written(self, build: ImageBuild, status: ImageBuildStatus) -> None:
         """The API server has taken this status; `build` is the ImageBuild as it was."""
@@ -23,6 +24,7 @@ class Telemetry:
         log_transition(build, status)
         self._metrics.written(build, status, now)
         self._events.tell(build, status, now)
+        self._traces.tell(build, status, now)
 
 
 def log_transition(build: ImageBuild, status: ImageBuildStatus) -> None:

@@ -189,7 +189,8 @@ def _create(case: Case, status: ImageBuildStatus) -> Decision:
 
 def _manifest(case: Case, status: ImageBuildStatus, number: int) -> Manifest:
     assert status.run is not None
-    return pod(case.build, case.spec, status.run, number, case.config, built_before=status.source)
+    source, trace = status.source, status.trace
+    return pod(case.build, case.spec, status.run, number, case.config, built_before=source, trace=trace)
 
 
 # --- time

@@ -37,6 +37,7 @@ from imagebuild.core.nextmode import naming
 from imagebuild.core.observe import Observation
 from imagebuild.core.policy import within
 from imagebuild.core.run import due, marked_done
+from imagebuild.core.tracing import trace
 
 _REFUSAL_MAX = 1000
 
@@ -119,7 +120,9 @@ def _same_run(build: ImageBuild, status: ImageBuildStatus, own: list[Observation
     if build.spec is None:
         return to_report(build, report.failed(status, Reason.SPEC_INVALID, build.problem), context)
     case = Case(build=build, spec=build.spec, context=context)
-    status = status.model_copy(update={"effective": report.effective(build, build.spec, context.config)})
+    config = context.config
+    shown = {"effective": report.effective(build, build.spec, config), "trace": trace(build, status, config)}
+    status = status.model_copy(update=shown)
     seen = _of_open_attempt(status, own)
     status = report.attempted(status, seen) if seen else status
     if (told := _asked_to_end(build, status, context)) is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from imagebuild.contract import plan
+from imagebuild.contract.spans import Tracing
 
 Manifest = dict[str, Any]
 """A Kubernetes document, or a piece of one, as the YAML it becomes."""
@@ -36,6 +37,7 @@ class PlanFields(TypedDict, total=False):
     proxy: plan.Proxy
     registries: tuple[plan.Registry, ...]
     archive: plan.Archive
+    tracing: Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

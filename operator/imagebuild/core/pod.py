@@ -9,7 +9,7 @@ from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.spec import ImageBuildSpec
-from imagebuild.api.status import Run, SourceStatus, timestamp
+from imagebuild.api.status import Run, SourceStatus, TraceStatus, timestamp
 from imagebuild.api.timespan import seconds
 from imagebuild.contract import layout, plan
 from imagebuild.core.archive import archive
@@ -28,6 +28,7 @@ from imagebuild.core.registries import registries
 from imagebuild.core.scheduling import Marks, marks, resources, scheduling
 from imagebuild.core.secret import build_secrets
 from imagebuild.core.source import source
+from imagebuild.core.tracing import tracing
 from imagebuild.core.trust import labels, lowered, runtime_class
 
 _NAME_MAX = 63  # a pod's name becomes its host name, which is cut there
@@ -62,13 +63,20 @@ def pod(
     config: OperatorConfig,
     *,
     built_before: SourceStatus | None = None,
+    trace: TraceStatus | None = None,
 ) -> Manifest:
     """`built_before`: what an earlier attempt of the run fetched; this one is to build the same commit. Raises
     plan.PlanTooLargeError."""
     spec, config = lowered(spec, config)
     box = sandbox(config, build.namespace)
     kept = archive(build, spec, run.number, attempt, config, _suffix(build, run.number, attempt))
-    parts = parts_of(build, spec, run, attempt, built_before) + _parts_of_place(spec, config) + kept + box.part
+    parts = (
+        parts_of(build, spec, run, attempt, built_before)
+        + _parts_of_place(spec, config)
+        + kept
+        + box.part
+        + tracing(build, run, attempt, config, trace)
+    )
     described = plan.dump(_plan(parts, box, spec, config))
     pod_spec, theirs = _pod_spec(parts, box, spec, config), _marks(spec, config)
     identity = json.dumps(pod_spec, sort_keys=True) + (json.dumps(theirs) if any(theirs.values()) else "") + described

@@ -67,6 +67,7 @@ def within(config: OperatorConfig, namespace: str) -> OperatorConfig:
             "maxima": maxima,
             "pod": pod,
             "proxy": found.proxy or config.proxy,
+            "tracing": found.tracing or config.tracing,
             "timeouts": times.model_copy(update=_bounded(times, maxima.timeouts)),
         }
     )

@@ -13,6 +13,7 @@ from imagebuild.api.cache import BranchCache, Cache
 from imagebuild.api.config import Frontends, Isolation, OperatorConfig
 from imagebuild.api.pod import PodSettings
 from imagebuild.api.spec import ImageBuildSpec
+from imagebuild.api.tracing import TracingConfig
 from imagebuild.api.trust import Trust
 from imagebuild.contract.plan import CacheExport
 from imagebuild.core.isolation import isolation
@@ -29,7 +30,7 @@ def lowered(spec: ImageBuildSpec, config: OperatorConfig) -> tuple[ImageBuildSpe
     """Both as they are in force for the build. Of what this gives it gives the same."""
     if trust(spec, config) is Trust.TRUSTED:
         return spec, config
-    ours = {"trust": Trust.UNTRUSTED, "frontends": Frontends(allowed=())}
+    ours = {"trust": Trust.UNTRUSTED, "frontends": Frontends(allowed=()), "tracing": TracingConfig()}
     return spec.model_copy(update={"cache": _read_only(spec.cache)}), config.model_copy(update=ours)
 
 

@@ -66,6 +66,8 @@ class Build:
     """Of the daemon's content store."""
     made_from: str = ""
     sent: Callable[[], int] = sent
+    timed: Callable[[timeline.Timeline], None] | None = None
+    """Is told when BuildKit worked at what."""
 
     def run(self, check: Callable[[], None]) -> BuildResult:
         """`check` raises Problem when the build must not go on; images that are pushed by then count all the same."""
@@ -76,7 +78,7 @@ class Build:
         output = _Output(running)
         end = self._watch(running, trace, output, check)
         lines = output.finished()
-        _sum_up(trace, self.inputs.trace.with_name(TIMELINE))
+        self._sum_up(trace)
         details = self._details(trace, hung=end.hung)
         digest = pushed.digest(self.inputs.metadata) or trace.pushed
         if running.returncode == 0 or end.hung or digest is not None:
@@ -152,6 +154,16 @@ class Build:
         step = next(iter(trace.under_way), None)
         return _End(problem=Problem(Reason.SILENT, said), failure=failure(step) if step else None)
 
+    def _sum_up(self, trace: Trace) -> None:
+        """What `imagebuild timeline` reads, and all of it for the record."""
+        trace.read()
+        found = trace.times.timeline(time.time())
+        process.say(timeline.WORD + timeline.dump(found))
+        with contextlib.suppress(OSError):
+            self.inputs.trace.with_name(TIMELINE).write_text(json.dumps(encode(found)))
+        if self.timed is not None:
+            self.timed(found)
+
     def _details(self, trace: Trace, *, hung: bool) -> Details:
         error = trace.cache_export_error
         if hung:
@@ -165,15 +177,6 @@ class Build:
             export_ref=self.cache.export,
             export_error=error,
         )
-
-
-def _sum_up(trace: Trace, file: Path) -> None:
-    """What `imagebuild timeline` reads, and all of it for the record."""
-    trace.read()
-    found = trace.times.timeline(time.time())
-    process.say(timeline.WORD + timeline.dump(found))
-    with contextlib.suppress(OSError):
-        file.write_text(json.dumps(encode(found)))
 
 
 def _stopped(check: Callable[[], None]) -> Problem | None:

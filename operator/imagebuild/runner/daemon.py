@@ -17,11 +17,14 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.runner import frontend, log, process
 from imagebuild.runner.clientcerts import files
 from imagebuild.runner.problem import Problem
+from imagebuild.runner.tracing import Trace
 
 __all__ = ["Daemon", "cause", "configuration"]
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
+_FLUSH_SECONDS = 2.0
+"""For the rest of its trace."""
 _BOUNDS = """\
 [[worker.oci.gcpolicy]]
   all = true
@@ -114,6 +117,7 @@ class Daemon:
         sandbox: bool,
         processes: int | None = None,
         state: Path | None = None,
+        trace: Trace | None = None,
         patience: float = _START_SECONDS,
     ) -> None:
         """`state`: where it keeps what it has for later builds. None: in the pod, with which it goes."""
@@ -124,6 +128,7 @@ class Daemon:
         self._config = work / "buildkitd.toml"
         self._config.write_text(configuration(registries, frontends) + (_BOUNDS if self._keeps else ""))
         self._sandbox, self._patience, self._processes = sandbox, patience, processes
+        self._trace = trace or Trace()
         self._client: socket.socket | None = None
         self.seconds = 0.0
 
@@ -140,7 +145,8 @@ class Daemon:
 
     def __exit__(self, *_: object) -> None:
         # no time to lose where its state goes with the pod: a daemon asked to end waits for what still runs
-        process.end(self._process, patience=_END_SECONDS if self._keeps else 0.0)
+        flushes = _FLUSH_SECONDS if self._trace.reached else 0.0
+        process.end(self._process, patience=_END_SECONDS if self._keeps else flushes)
         self._hang_up()
 
     def _argv(self) -> list[str]:
@@ -173,6 +179,7 @@ class Daemon:
                 raise Problem(Reason.DAEMON_DIED, f"buildkitd ended with exit code {code} in the middle of the build")
         elif self._answers():
             self.seconds = time.monotonic() - self._began
+            self._trace.record("start buildkitd", time.time() - self.seconds, time.time())
         elif code is not None:
             raise self._not_started(f"buildkitd ended with exit code {code}")
         elif time.monotonic() > self._began + self._patience:

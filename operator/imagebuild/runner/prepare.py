@@ -27,6 +27,7 @@ from imagebuild.runner.process import say
 from imagebuild.runner.pushcheck import PushCheck
 from imagebuild.runner.reference import repository
 from imagebuild.runner.source import Source
+from imagebuild.runner.tracing import Trace
 
 if TYPE_CHECKING:
     from imagebuild.runner.registry import Registries
@@ -39,10 +40,10 @@ _LOOK_EVERY_SECONDS = 0.02
 class Preparation(threading.Thread):
     """A daemon thread: a registry that does not answer must not keep a runner that has failed from ending."""
 
-    def __init__(self, plan: Plan, work: Path, env: Mapping[str, str], logins: Logins) -> None:
+    def __init__(self, plan: Plan, work: Path, env: Mapping[str, str], logins: Logins, trace: Trace) -> None:
         super().__init__(daemon=True)
         self._plan, self._work, self._env, self._logins = plan, work, env, logins
-        self._given_up = threading.Event()
+        self._trace, self._given_up = trace, threading.Event()
         self._error: BaseException | None = None
         self.source = Source(directory=work)
         self.images: tuple[str, ...] = ()
@@ -79,10 +80,12 @@ class Preparation(threading.Thread):
             self.identity.look(json.dumps(encode(self._plan), ensure_ascii=False))
             self._logins = {**self._logins, **self.identity.logins}
             push = PushCheck(self._repositories(), self._registries)
-            self._fetch()
+            with self._trace.span("fetch"):
+                self._fetch()
             self.identity.look(dockerfile(self._plan, self.source.directory))
             self.images = images(self._plan, self.source.commit, self.source.branch)
-            self._ask_the_registry()
+            with self._trace.span("look into registries"):
+                self._ask_the_registry()
             if self.there is None:
                 push.wait()
         except BaseException as error:  # noqa: BLE001 raised again where it is waited for

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from imagebuild.contract.plan import Plan
@@ -31,6 +32,7 @@ from imagebuild.runner.prepare import Preparation
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import inside
 from imagebuild.runner.stop import Stop
+from imagebuild.runner.tracing import Trace, traced
 
 __all__ = ["run"]
 
@@ -40,14 +42,14 @@ _OOM_FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/
 def run(plan: Plan, work: Path, stop: Stop) -> BuildResult:
     """Raises Problem for what ends the build before BuildKit is asked."""
     ready, bundle = clientcerts.certified(plan), authorities.merged(plan, work)
-    with egress(plan.proxy) as way:
+    with egress(plan.proxy) as way, traced(plan.tracing, bundle) as trace:
 
         def behind(reason: Reason, message: str) -> Problem | None:
             return way.cause(reason, message) or ready.cause(reason, message)
 
         env = process.environment(work, **way.environment, **({"SSL_CERT_FILE": str(bundle)} if bundle else {}))
         try:
-            result = _run(authorities.offer(way.offer(ready.plan), bundle), work, stop, env)
+            result = _run(authorities.offer(way.offer(ready.plan), bundle), work, stop, env, trace)
         except Problem as problem:
             if (cause := behind(problem.reason, problem.message)) is not None:
                 raise cause from problem
@@ -62,13 +64,13 @@ def _told(result: BuildResult, cause: Problem | None) -> BuildResult:
     return dataclasses.replace(result, essentials=said)
 
 
-def _run(plan: Plan, work: Path, stop: Stop, env: dict[str, str]) -> BuildResult:
+def _run(plan: Plan, work: Path, stop: Stop, env: dict[str, str], trace: Trace) -> BuildResult:
     began = time.monotonic()
     logins = _made_ready(plan, work)
     with (
         volumes.hold(plan.cache_volume, stop.check) as state,
-        _daemon(plan, work, env, state) as daemon,
-        Preparation(plan, work, env, logins) as prepared,
+        _daemon(plan, work, env, state, trace) as daemon,
+        Preparation(plan, work, env, logins, trace) as prepared,
     ):
 
         def check() -> None:
@@ -82,7 +84,10 @@ def _run(plan: Plan, work: Path, stop: Stop, env: dict[str, str]) -> BuildResult
         if prepared.there is None:
             if prepared.identity.helpers:
                 credentials.write(logins, work / "docker", prepared.identity.helpers)
-            result = _with_one_retry(_build(plan, work, env, prepared, daemon), check)
+            with trace.span("solve") as solve:
+                build = _build(plan, work, {**env, **trace.client(solve)}, prepared, daemon)
+                timed = partial(trace.exports, under=solve)
+                result = _with_one_retry(dataclasses.replace(build, timed=timed), check)
         else:
             result = _already_built(prepared.there, prepared.images)
     now = time.monotonic()
@@ -111,15 +116,16 @@ def _made_ready(plan: Plan, work: Path) -> credentials.Logins:
     return logins
 
 
-def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None) -> Daemon:
+def _daemon(plan: Plan, work: Path, env: dict[str, str], state: Path | None, trace: Trace) -> Daemon:
     return Daemon(
         work,
-        {**env, **cloud.environment(plan.s3_credentials)},
+        {**env, **cloud.environment(plan.s3_credentials), **trace.daemon(env)},
         plan.registries,
         frontends=plan.frontends,
         sandbox=plan.process_sandbox,
         processes=plan.processes,
         state=state,
+        trace=trace,
     )
 
 

@@ -47,6 +47,8 @@ class Facts:
     """Where the system has put the repository, if it has."""
     page: str | None = None
     """Where people see this job."""
+    traceparent: str = ""
+    """The job's span, where its system traces it."""
     image: str | None = None
     """Where images of this repository go by default, without a tag."""
     git: Login | None = None

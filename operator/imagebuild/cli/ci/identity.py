@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from imagebuild.api.names import ANNOTATION_JOB
+from imagebuild.api.names import ANNOTATION_JOB, ANNOTATION_TRACEPARENT
 from imagebuild.cli.ci.facts import Facts
 from imagebuild.cli.ci.pod import Pod
 from imagebuild.cli.spec import name_for
+from imagebuild.contract import spans
 
 __all__ = ["metadata", "name"]
 
@@ -24,8 +25,12 @@ def name(facts: Facts, pod: Pod | None, spec: Mapping[str, Any]) -> str:
 
 
 def metadata(written: Mapping[str, Any], facts: Facts, owner: Pod | None) -> dict[str, Any]:
-    """What the job adds: whose it is, and where people see the job."""
-    annotations = {**({ANNOTATION_JOB: facts.page} if facts.page else {}), **written.get("annotations", {})}
+    """What the job adds: whose it is, where people see the job, and what its trace is a part of."""
+    annotations = {
+        **({ANNOTATION_JOB: facts.page} if facts.page else {}),
+        **({ANNOTATION_TRACEPARENT: facts.traceparent} if spans.parent(facts.traceparent) else {}),
+        **written.get("annotations", {}),
+    }
     return {
         **written,
         **({"annotations": annotations} if annotations else {}),

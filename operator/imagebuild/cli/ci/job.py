@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ _TRIES = 20
 
 def detect(environ: Mapping[str, str]) -> Facts | None:
     """Reads the event that GitHub has put into a file."""
-    return gitlab.facts(environ) or github.facts(environ, _event(environ)) or plain(environ)
+    found = gitlab.facts(environ) or github.facts(environ, _event(environ)) or plain(environ)
+    return found and replace(found, traceparent=environ.get("TRACEPARENT", ""))
 
 
 def _event(environ: Mapping[str, str]) -> Mapping[str, Any]:
