@@ -24,7 +24,7 @@ from testbed.previous import Previous
 
 pytestmark = [pytest.mark.cluster, pytest.mark.disruptive]
 
-ONE_BY_ONE = {"concurrency": {"group": "app", "policy": "Serial"}}
+ONE_BY_ONE: Document = {"concurrency": {"group": "app", "policy": "Serial"}}
 OVER = ("succeeded", "failed")
 
 

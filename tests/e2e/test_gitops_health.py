@@ -1,4 +1,4 @@
-"""What Argo CD and Flux make of an ImageBuild, by their own code: the Lua that one embeds, the kstatus of the other."""
+"""What Argo CD and Flux make of an ImageBuild in each phase, by their own code. Needs no cluster, but takes long to compile."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from imagebuild.api.status import FailureStatus, ImageBuildStatus, Phase
 from imagebuild.contract.reasons import Reason
 from imagebuild.core.conditions import seal
 from testbed.gitops import health
+
+pytestmark = pytest.mark.thorough
 
 
 def seen(phase: Phase, reason: Reason, generation: int = 1, message: str = "m", **more: Any) -> dict[str, Any]:
