@@ -46,6 +46,14 @@ def health(objects: Iterable[dict[str, Any]]) -> list[Health]:
     return [Health(*(said[by][key] for by in ("argo", "kstatus") for key in ("status", "message"))) for said in answers]
 
 
+def acted(action: str, before: dict[str, Any]) -> tuple[set[str], dict[str, Any]]:
+    """The actions that Argo CD offers for an object, and what it writes when somebody chooses this one."""
+    words = [_program(), "act", _CONFIG_MAP, action]
+    done = subprocess.run(words, input=json.dumps(before), capture_output=True, text=True, timeout=60, check=True)
+    said = json.loads(done.stdout)
+    return set(said["offered"]), said["object"]
+
+
 class Application:
     """An Application of Argo CD with automated sync, self-heal and pruning; what is in git is a directory."""
 

@@ -105,4 +105,5 @@ def test_the_config_map_adds_its_key_and_leaves_the_others(new_namespace: Callab
     assert set(here.get("configmap", "argocd-cm")["data"]) == {
         "url",
         "resource.customizations.health.imagebuild.dev_ImageBuild",
+        "resource.customizations.actions.imagebuild.dev_ImageBuild",
     }
