@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/cache"
@@ -84,6 +85,7 @@ func (app *application) connect(ctx context.Context, kubeconfig, configMap strin
 	if app.cluster, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
 		return err
 	}
+	app.cluster.QPS, app.cluster.Burst = 50, 100 // as Argo CD has them
 	app.live = cache.NewClusterCache(app.cluster,
 		cache.SetNamespaces([]string{app.namespace}),
 		cache.SetLogr(logr.Discard()),
@@ -126,6 +128,13 @@ func (app *application) wanted() (objects []*unstructured.Unstructured, err erro
 		objects = append(objects, found...)
 	}
 	for _, object := range objects {
+		namespaced, err := app.live.IsNamespaced(object.GroupVersionKind().GroupKind())
+		if err != nil {
+			return nil, err
+		}
+		if namespaced {
+			object.SetNamespace(app.namespace)
+		}
 		if err := tracking.SetAppInstance(object, common.LabelKeyAppInstance, app.name, app.namespace, method, ""); err != nil {
 			return nil, err
 		}
@@ -164,6 +173,7 @@ func (app *application) outOfSync() ([]string, error) {
 			names = append(names, object.GetKind()+"/"+object.GetName())
 		}
 	}
+	slices.Sort(names)
 	return names, nil
 }
 
