@@ -48,7 +48,7 @@ def health(objects: Iterable[dict[str, Any]]) -> list[Health]:
 
 def acted(action: str, before: dict[str, Any]) -> tuple[set[str], dict[str, Any]]:
     """The actions that Argo CD offers for an object, and what it writes when somebody chooses this one."""
-    words = [_program(), "act", _CONFIG_MAP, action]
+    words = [str(_program()), "act", str(_CONFIG_MAP), action]
     done = subprocess.run(words, input=json.dumps(before), capture_output=True, text=True, timeout=60, check=True)
     said = json.loads(done.stdout)
     return set(said["offered"]), said["object"]

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from e2e.story import WAITS, Story
 from localcluster import pins
 from testbed import previous
-from testbed.deploy import DEPLOYMENT, NAMESPACE, deploy, overlay
+from testbed.deploy import NAMESPACE, deploy, overlay, rolled_out
 from testbed.kubectl import Document, Kubectl, until
 from testbed.place import ROOT
 from testbed.previous import Previous
@@ -87,16 +87,16 @@ def build(story: Story, name: str, dockerfile: str = "FROM busybox:1.37\nRUN tru
 
 def in_every_phase(story: Story) -> Document:
     """The status of the one that runs."""
-    build(story, "suspended", suspend=True)
     build(story, "succeeded")
     build(story, "failed", "FROM busybox:1.37\nRUN false\n")
+    story.succeeds("succeeded")
+    story.fails("StepFailed", "failed")
+    build(story, "suspended", suspend=True)
     build(story, "running", WAITS, **ONE_BY_ONE)
     running = story.reaches("running", phase="Running")
     build(story, "queued", **ONE_BY_ONE)
     story.reaches("queued", reason="Queued")
     story.reaches("suspended", reason="Suspended")
-    story.succeeds("succeeded")
-    story.fails("StepFailed", "failed")
     return running
 
 
@@ -104,10 +104,6 @@ def operator_alone(kubectl: Kubectl, directory: Path) -> None:
     """All of an overlay but the CRD."""
     documents = yaml.safe_load_all(kubectl("kustomize", str(directory)))
     kubectl.apply(*(document for document in documents if document["kind"] != "CustomResourceDefinition"))
-
-
-def rolled_out(kubectl: Kubectl) -> None:
-    kubectl.within(NAMESPACE)("rollout", "status", DEPLOYMENT, "--timeout=120s", timeout=130)
 
 
 def lacks_the_crd(kubectl: Kubectl) -> bool:
