@@ -180,7 +180,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )
 
-// Argo CD's own replacements, which count only in its own tree. Of Kubernetes the release of hack/versions.toml: compiled once.
+// Argo CD replaces them, too, but that counts only in its own tree: k8s.io/kubernetes asks for v0.0.0 of each.
 replace (
 	github.com/argoproj/argo-cd/gitops-engine => github.com/argoproj/argo-cd/gitops-engine v0.0.0-20260914071520-c9c369efcc5b
 	k8s.io/api => k8s.io/api v0.36.3
