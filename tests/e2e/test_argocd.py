@@ -37,6 +37,7 @@ def application(story: Story, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 def test_what_comes_after_a_build_waits_for_it_and_then_nothing_differs(story: Story, application: Application) -> None:
     syncing = application.begins()
+    until("the sync to apply the build", lambda: there(story, "imagebuild", "app"))
     pod = story.reaches(phase="Running")["podName"]
     story.sleeps(pod)
     assert not there(story, "configmap", "after")
