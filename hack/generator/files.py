@@ -64,7 +64,10 @@ def _argo_cd() -> dict[str, object]:
             "namespace": "argocd",
             "labels": {"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"},
         },
-        "data": {f"resource.customizations.health.{GROUP}_{KIND}": (ARGO_CD / "health.lua").read_text()},
+        "data": {
+            f"resource.customizations.{what}.{GROUP}_{KIND}": (ARGO_CD / file).read_text()
+            for what, file in (("health", "health.lua"), ("actions", "actions.yaml"))
+        },
     }
 
 

@@ -43,6 +43,7 @@ class Pins:
     debian: dict[str, Any]
     go_minimum: str
     go_wheel: str
+    previous: str
     programs: dict[str, Program]
 
     def packages(self, purpose: str) -> tuple[str, ...]:
@@ -73,6 +74,7 @@ def load(path: Path = VERSIONS) -> Pins:
         debian=document["debian"],
         go_minimum=document["toolchain"]["minimum"],
         go_wheel=document["toolchain"]["wheel"],
+        previous=document["previous"]["commit"],
         programs={program.name: program for table in document["go"].values() for program in _programs(table)},
     )
 

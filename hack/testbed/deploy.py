@@ -120,6 +120,10 @@ def deploy(kubectl: Kubectl, directory: Path) -> None:
     overlay(kubectl.place, directory)
     kubectl("apply", "--server-side", "--force-conflicts", "-k", str(directory))
     kubectl("wait", "--for=condition=Established", "crd/imagebuilds.imagebuild.dev", "--timeout=30s")
+    rolled_out(kubectl)
+
+
+def rolled_out(kubectl: Kubectl) -> None:
     for namespace, workload in (
         (SECCOMP_NAMESPACE, "daemonset/imagebuild-seccomp"),
         (NAMESPACE, DEPLOYMENT),

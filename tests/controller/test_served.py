@@ -1,4 +1,7 @@
-"""An operator that is newer than the CRD: it says so, does nothing, and begins when the CRD has been applied."""
+"""An operator that is newer than the CRD: it says so, does nothing, and begins when the CRD has been applied.
+
+The CRD may also become an older one while it works.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from controller.objects import BUILDS
 from controller.protocol import DISCOVERY, OPENAPI
-from controller.stage import QUICK, UNHURRIED, Stage
+from controller.stage import QUICK, RELISTING, SWEEPING, UNHURRIED, Stage
 from imagebuild.api.crd import crd
 from imagebuild.controller.served import sentence
 
@@ -82,3 +86,27 @@ async def test_it_ends_when_it_is_told_to_while_it_waits(stage: Stage) -> None:
     waiting.stop()
     assert await waiting.ended() == 0
     assert stage.api.requests == []
+
+
+async def test_it_ends_when_an_older_crd_has_broken_its_watch(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    working = await stage.operator(RELISTING)
+    stage.apply()
+    await stage.succeeds()
+    serve(stage, without("spec.trust"))
+    stage.api.break_watch(BUILDS, 410)
+    assert await working.ended() == 1
+    assert OLDER + "spec.trust: apply crds/" in caplog.text
+
+
+async def test_it_ends_when_a_sweep_finds_an_older_crd_and_no_standby_takes_its_place(stage: Stage) -> None:
+    first, standby = await stage.operator(SWEEPING, UNHURRIED), await stage.standby(UNHURRIED)
+    serve(stage, without("spec.trust"))
+    assert await first.ended() == 1
+    assert await standby.ended() == 1
+
+
+async def test_while_nobody_can_tell_what_the_crd_has_it_goes_on(stage: Stage) -> None:
+    await stage.operator(SWEEPING)
+    del stage.api.discovery[OPENAPI]
+    stage.apply()
+    await stage.succeeds()

@@ -1,4 +1,7 @@
-"""An ImageBuild that a GitOps tool keeps: nothing is fought over, nothing is done twice, and its health is its phase."""
+"""An ImageBuild that a GitOps tool keeps: nothing is fought over, nothing is done twice, and its health is its phase.
+
+test_argocd.py has whole syncs, by Argo CD's own code.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,13 @@ def judged(story: Story, name: str) -> tuple[str, str]:
     return said.argo, said.kstatus
 
 
+@pytest.mark.thorough
 def test_what_nobody_has_seen_yet_is_not_done(story: Story) -> None:
     (said,) = health([synced(story, build(story, "new"))])
     assert (said.argo, said.kstatus) == ("Progressing", "InProgress")
 
 
+@pytest.mark.thorough
 def test_health_goes_with_the_build(story: Story) -> None:
     synced(story, build(story, "app", WAITS, suspend=True))
     story.reaches(reason="Suspended")
@@ -100,4 +105,5 @@ def test_the_config_map_adds_its_key_and_leaves_the_others(new_namespace: Callab
     assert set(here.get("configmap", "argocd-cm")["data"]) == {
         "url",
         "resource.customizations.health.imagebuild.dev_ImageBuild",
+        "resource.customizations.actions.imagebuild.dev_ImageBuild",
     }

@@ -73,8 +73,9 @@ async def operate(
     observed = cluster.observed(metrics.called)
     lease = Lease(observed, election) if election else None
     pace = pace or Pace()
-    app = App(observed, config, stop, pace, metrics=metrics, leads=lease.held if lease else lambda: True)
     served = ServedSchema(observed, pace.reconnect)
+    held = lease.held if lease else lambda: True
+    app = App(observed, config, stop, pace, metrics=metrics, leads=held, lost=served.lost)
     where = ", ".join(cluster.namespaces) or "all namespaces"
     _log.info("imagebuild-operator %s, isolation %s, in %s", __version__, config.current.isolation, where)
     _stop_on_signals(stop)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from imagebuild.api.status import Phase
@@ -45,12 +45,13 @@ class App:
         *,
         metrics: Metrics,
         leads: Callable[[], bool],
+        lost: Callable[[], Awaitable[str]],
     ) -> None:
-        """`leads`: whether it may write."""
+        """`leads`: whether it may write. `lost`: why it must write no more, because the CRD has changed, if it must."""
         metrics.show(self._now)
         self._cluster = cluster.guarded(leads)
         self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
-        self._config, self.pace, self._leads = config, pace, leads
+        self._config, self.pace, self._leads, self._lost = config, pace, leads, lost
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
         self._traces = Traces(self.store, lambda: config.current, metrics.spans_dropped)
@@ -75,6 +76,8 @@ class App:
     async def start(self) -> None:
         """Reads the whole cluster before the first decision, then starts the workers."""
         await self._sweep()
+        if self.broken:
+            return
         self.swept = True
         self._relisted.set()  # kopf's first list is still to come
         self._supervise("events", self._events.run())
@@ -118,7 +121,13 @@ class App:
         self._relisted.set()
 
     async def _sweep(self) -> None:
-        """Compares the view with whole lists: kopf never reports a deletion that fell between its watch and list."""
+        """Compares the view with whole lists: kopf never reports a deletion that fell between its watch and list.
+
+        A CRD that changes breaks the watches, too.
+        """
+        if problem := await self._lost():
+            self.give_up(problem, None)
+            return
         while True:
             try:
                 builds, builds_version = await _whole(self._cluster.builds())

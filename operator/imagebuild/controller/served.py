@@ -1,7 +1,8 @@
 """Whether the API server keeps what this operator writes: the CRD may be older than the operator, or not there.
 
 Fields that a CRD does not know the API server drops without a word, also out of statuses. So an operator that is newer
-than the CRD does not begin: it says what is missing, the version before it goes on, and the rollout waits.
+than the CRD does not begin: it says what is missing, the version before it goes on, and the rollout waits. One that
+works when an older CRD is applied ends: else it would build without what people have written, such as spec.trust.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ class ServedSchema:
                 await asyncio.wait_for(stop.wait(), self._pause)
         return False
 
+    async def lost(self) -> str:
+        """What a CRD that was applied since then lacks; empty where that cannot be told now: it is asked again."""
+        try:
+            served = _kind(await self._cluster.call("GET", _OPENAPI))
+        except ClusterError:
+            return ""
+        return sentence(served) if served else ""
+
     async def _look(self) -> None:
         problem = await self._found()
         if problem and problem != self.problem:
@@ -59,8 +68,12 @@ class ServedSchema:
             return f"cannot read what the API server knows of ImageBuilds: {error}"
         except ClusterError as error:
             return f"cannot read what the API server knows of ImageBuilds: {error}"
-        schemas = document.get("components", {}).get("schemas", {})
-        return sentence(next((schema for name, schema in schemas.items() if name.endswith(f".{KIND}")), None))
+        return sentence(_kind(document))
+
+
+def _kind(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    schemas = document.get("components", {}).get("schemas", {})
+    return next((schema for name, schema in schemas.items() if name.endswith(f".{KIND}")), None)
 
 
 def sentence(served: Mapping[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""What Argo CD and Flux make of an ImageBuild, by their own code: the Lua that one embeds, the kstatus of the other."""
+"""What Argo CD and Flux make of an ImageBuild in each phase, by their own code. Needs no cluster, but takes long to compile."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import pytest
 
 import make
 from imagebuild.api.crd import UNSEEN
-from imagebuild.api.status import FailureStatus, ImageBuildStatus, Phase
+from imagebuild.api.imagebuild import parse
+from imagebuild.api.status import FailureStatus, ImageBuildStatus, Phase, Run
 from imagebuild.contract.reasons import Reason
 from imagebuild.core.conditions import seal
-from testbed.gitops import health
+from testbed.gitops import acted, health
+
+pytestmark = pytest.mark.thorough
 
 
 def seen(phase: Phase, reason: Reason, generation: int = 1, message: str = "m", **more: Any) -> dict[str, Any]:
@@ -54,3 +57,28 @@ def test_a_failure_says_what_happened_and_what_to_do() -> None:
     status = seen(Phase.FAILED, Reason.STEP_FAILED, message="make failed", failure=failure)
     (said,) = health([{**make.build_document(), "status": status}])
     assert (said.argo_says, said.kstatus_says) == ("make failed Look at line 3.", "make failed")
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "offered"),
+    [
+        pytest.param(Phase.RUNNING, Reason.BUILDING, {"rebuild", "cancel"}, id="it builds"),
+        pytest.param(Phase.SUCCEEDED, Reason.BUILT, {"rebuild"}, id="it is built"),
+        pytest.param(Phase.FAILED, Reason.STEP_FAILED, {"rebuild"}, id="it has failed"),
+    ],
+)
+def test_argo_cd_offers_what_can_be_done(phase: Phase, reason: Reason, offered: set[str]) -> None:
+    run = Run(number=3, inputs_hash="1")
+    assert acted("rebuild", {**make.build_document(), "status": seen(phase, reason, run=run)})[0] == offered
+
+
+@pytest.mark.parametrize("action", ["cancel", "rebuild"])
+def test_its_actions_write_the_annotation_that_the_operator_reads_and_nothing_else(action: str) -> None:
+    run = Run(number=3, inputs_hash="1")
+    before = {**make.build_document(), "status": seen(Phase.RUNNING, Reason.BUILDING, run=run)}
+    _, after = acted(action, before)
+    build = parse(after)
+    assert (build.cancelled_run, build.rebuild_at is not None) == ((3, False) if action == "cancel" else (None, True))
+    (written,) = after["metadata"].pop("annotations")
+    assert written == f"imagebuild.dev/{'cancel' if action == 'cancel' else 'rebuild-at'}"
+    assert after == before
