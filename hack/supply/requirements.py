@@ -46,7 +46,7 @@ OPERATOR = Lock(IMAGES / "operator" / "requirements.txt", ("operator",), IN_DEBI
 CLI = Lock(IMAGES / "cli" / "requirements.txt", ("cli",), IN_DEBIAN, IN_IMAGES, beside=(OPERATOR.path,))
 DEVELOPMENT = Lock(
     *(REPOSITORY / "hack" / "requirements.txt", ("operator", "cli"), EVERYWHERE, {}),
-    groups=("dev",),
+    groups=("dev", "docs"),
     beside=(OPERATOR.path, CLI.path),
 )
 LOCKS = (OPERATOR, CLI, DEVELOPMENT)
