@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +32,7 @@ html_extra_path = ["static/index.html"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 
 DIRECTORIES = {"manifests/examples": "docs/examples.md"}
 """GitHub shows a directory's files. The site has a page instead; a link to any other directory is an error."""
@@ -56,5 +55,4 @@ def _prepared(app: Sphinx, document: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     app.config.include_patterns = navigation.pages(Path(app.srcdir))
-    app.add_lexer("promql", TextLexer)
     app.connect("source-read", _prepared)
