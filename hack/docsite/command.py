@@ -15,6 +15,8 @@ from pathlib import Path
 from docsite.navigation import ROOT
 
 HERE = Path(__file__).resolve().parent
+_MARK = ".buildinfo"
+"""Sphinx leaves it in what it has made."""
 DESCRIPTION = """\
 Make the documents a site: docs/, README.md and the other pages in hack/docsite/navigation.py, with a search that
 needs no server. A broken link and a missing heading are errors. The site asks no other host for anything."""
@@ -40,6 +42,8 @@ def main() -> int:
 
 def build(to: Path, root: Path = ROOT) -> str:
     """What Sphinx has against the pages; without a word the site is there, whole and new."""
+    if to.exists() and any(to.iterdir()) and not (to / _MARK).exists():
+        return f"{to} has files in it that are no site: they would be lost"
     with tempfile.TemporaryDirectory(prefix="docs-") as scratch:
         made = Path(scratch) / "site"
         options = (

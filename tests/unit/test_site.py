@@ -34,6 +34,7 @@ def test_a_how_to_that_nobody_has_listed_comes_after_those_that_are(tmp_path: Pa
 
 def test_the_site_is_built_without_a_warning_and_asks_nobody_for_anything(tmp_path: Path) -> None:
     assert build(tmp_path / "site") == ""
+    assert (tmp_path / "site" / "index.html").exists()
     pages = sorted((tmp_path / "site").rglob("*.html"))
     assert len(pages) > len(navigation.pages())
     assert {str(page) for page in pages if ASKED.search(page.read_text())} == set()
@@ -52,3 +53,9 @@ def test_links_to_what_is_not_there_are_errors_that_name_it(tmp_path: Path) -> N
     said = build(tmp_path / "site", tmp_path)
     assert [word for word in ("'install.md'", "'b'", "'c'", "a.png", "'../hack'") if word not in said] == []
     assert not (tmp_path / "site").exists()
+
+
+def test_a_directory_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("dear")
+    assert "would be lost" in build(tmp_path)
+    assert (tmp_path / "letter").read_text() == "dear"
