@@ -55,7 +55,9 @@ def record(place: Place, *, hurried: bool = False) -> Cast:
             terminal.types(f"imagebuild build . -t {repository}:test --registry-secret registry-push")
             terminal.clears()
             terminal.types("sed -i s/sort/srot/ Dockerfile")
-            terminal.types("imagebuild build . --name typo --discard --registry-secret registry-push --quiet")
+            terminal.types(
+                f"imagebuild build . -t {repository}:typo --registry-secret registry-push --name typo --quiet"
+            )
             terminal.types("imagebuild describe typo")
             return Cast(TITLE, tuple(terminal.writes))
 

@@ -47,7 +47,9 @@ class Terminal:
         self._pause(2)
 
     def clears(self) -> None:
+        before = len(self.text)
         os.write(self._file, b"\x0c")
+        self.prompts(before)
         self._pause(1)
 
     def prompts(self, before: int = 0, seconds: float = 30) -> None:
