@@ -55,9 +55,7 @@ def record(place: Place, *, hurried: bool = False) -> Cast:
             terminal.types(f"imagebuild build . -t {repository}:test --registry-secret registry-push")
             terminal.clears()
             terminal.types("sed -i s/sort/srot/ Dockerfile")
-            terminal.types(
-                f"imagebuild build . -t {repository}:typo --registry-secret registry-push --name typo --quiet"
-            )
+            terminal.types(f"imagebuild build . -t {repository}:test --registry-secret registry-push --name typo -q")
             terminal.types("imagebuild describe typo")
             return Cast(TITLE, tuple(terminal.writes))
 

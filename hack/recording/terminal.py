@@ -35,6 +35,7 @@ class Terminal:
         for letter in line:
             os.write(self._file, letter.encode())
             self._pause(0.03)
+        self._wait(lambda said: said.endswith(line), "what was typed", seconds)
         self._pause(0.3)
         before = len(self.text)
         os.write(self._file, b"\r")
