@@ -7,7 +7,8 @@ import contextlib
 import os
 import pty
 import select
-import signal
+import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,8 @@ from pathlib import Path
 from recording.cast import COLUMNS, ROWS, Write
 
 _PROMPT = "\x1b[1;32m$\x1b[0m "
+_LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+"""A fork of our own would not do in a process with threads, such as one of the tests."""
 _SHELL = ("bash", "--noprofile", "--norc", "-i")
 
 
@@ -78,16 +81,15 @@ class Terminal:
 def opened(directory: Path, environment: Mapping[str, str], *, hurried: bool = False) -> Iterator[Terminal]:
     """With that environment and no other."""
     settings = {"PS1": "\\[\\e[1;32m\\]$\\[\\e[0m\\] ", "TERM": "xterm-256color", "LANG": "C.UTF-8", "HISTFILE": ""}
-    child, file = pty.fork()
-    if child == 0:
-        os.chdir(directory)
-        os.execvpe(_SHELL[0], _SHELL, {**settings, **environment})
-    try:
-        termios.tcsetwinsize(file, (ROWS, COLUMNS))
-        terminal = Terminal(file, hurried=hurried)
-        terminal.prompts()
-        yield terminal
-    finally:
-        os.kill(child, signal.SIGHUP)
-        os.close(file)
-        os.waitpid(child, 0)
+    file, theirs = pty.openpty()
+    termios.tcsetwinsize(file, (ROWS, COLUMNS))
+    words = [sys.executable, "-c", _LOGIN, *_SHELL]
+    with subprocess.Popen(words, cwd=directory, env={**settings, **environment}, stdin=theirs) as shell:
+        os.close(theirs)
+        try:
+            terminal = Terminal(file, hurried=hurried)
+            terminal.prompts()
+            yield terminal
+        finally:
+            os.close(file)  # which hangs up on the shell
+            shell.wait(timeout=30)

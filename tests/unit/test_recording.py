@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from recording import picture
-from recording.cast import IDLE, Cast, Write, load
+from recording import picture, terminal
+from recording.cast import COLUMNS, IDLE, ROWS, Cast, Write, load
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -37,3 +38,16 @@ def test_a_row_that_stays_is_drawn_once_and_nothing_in_it_is_markup() -> None:
     assert drawn_.count("&lt;&amp;&gt;</text>") == 1
     assert '<tspan fill="#ff7b72" font-weight="bold">red</tspan>' in drawn_
     ET.fromstring(drawn_)
+
+
+def test_somebody_types_at_a_real_terminal(tmp_path: Path) -> None:
+    with terminal.opened(tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, hurried=True) as shell:
+        shell.types("test -t 0 && stty size")
+        shell.clears()
+        shell.types("for n in 1 2; do echo $n$n; done; sleep 100", until="22")
+    assert f"{ROWS} {COLUMNS}" in shell.text
+    assert picture.text(Cast("", tuple(shell.writes))).splitlines()[-4:-1] == [
+        "$ for n in 1 2; do echo $n$n; done; sleep 100",
+        "11",
+        "22",
+    ]
