@@ -73,7 +73,7 @@ def _namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
         ready(here, gitserver.NAME)
         yield here
     finally:
-        kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
+        kubectl("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
 def _push(kubectl: Kubectl, checkout: Path) -> None:
