@@ -39,7 +39,6 @@ NOT_OURS = {
     "yaml github": "GitHub is not here; tests/e2e/test_ci.py runs the action's script",
     "yaml shipwright": "another operator's objects",
     "sh imagebuild": "tests/e2e/test_cli.py types such ones; test_documents.py has the command line read each of them",
-    "sh argocd": "Argo CD is not here; tests/e2e/test_gitops.py applies the ConfigMap",
     "sh node": "to be typed on a node; tests/e2e/test_seccomp.py runs it in a pod that has the node's directory",
     "sh apparmor": "needs a kernel with AppArmor; tests/e2e/test_seccomp.py compares the profile with the engine's",
     "yaml release": "beside a file that hack/release makes: tests/e2e/test_release.py applies it to that",

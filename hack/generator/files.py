@@ -9,9 +9,11 @@ from generator import chart, page, seccomp
 from generator.commands import commands
 from generator.dashboard import dashboard
 from generator.dump import MADE, dump
+from generator.examples import examples
 from generator.golden import golden
 from generator.reference import reference
 from generator.rights import policies
+from generator.troubleshooting import troubleshooting
 from imagebuild.api.crd import crd
 from imagebuild.api.names import GROUP, KIND, PLURAL
 
@@ -33,6 +35,8 @@ def files() -> dict[Path, str]:
         ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml": dump(crd()),
         ROOT / "docs" / "reference.md": f"<!-- {MADE} -->\n\n{reference()}",
         ROOT / "docs" / "commands.md": f"<!-- {MADE} -->\n\n{commands()}",
+        ROOT / "docs" / "troubleshooting.md": f"<!-- {MADE} -->\n\n{troubleshooting()}",
+        ROOT / "docs" / "examples.md": f"<!-- {MADE} -->\n\n{examples(MANIFESTS / 'examples')}",
         REQUESTER_RIGHTS: dump(*policies()),
         PROFILE: seccomp.text(),
         OPERATOR_PROFILE: dump(seccomp.operator_object()),

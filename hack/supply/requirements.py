@@ -24,7 +24,7 @@ from localcluster.work import run, step
 HEADER = "hack/lock"
 IMAGES = REPOSITORY / "operator" / "images"
 IN_IMAGES = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux"}
-EVERYWHERE = ("--universal", "--python-version", "3.11")
+EVERYWHERE = ("--universal", "--python-version", "3.11", "--fork-strategy", "fewest")
 IN_DEBIAN = ("--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_28")
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
@@ -46,7 +46,7 @@ OPERATOR = Lock(IMAGES / "operator" / "requirements.txt", ("operator",), IN_DEBI
 CLI = Lock(IMAGES / "cli" / "requirements.txt", ("cli",), IN_DEBIAN, IN_IMAGES, beside=(OPERATOR.path,))
 DEVELOPMENT = Lock(
     *(REPOSITORY / "hack" / "requirements.txt", ("operator", "cli"), EVERYWHERE, {}),
-    groups=("dev",),
+    groups=("dev", "docs"),
     beside=(OPERATOR.path, CLI.path),
 )
 LOCKS = (OPERATOR, CLI, DEVELOPMENT)

@@ -80,14 +80,14 @@ class Browser:
 class Page:
     """One page, and all that has happened while it was loaded and looked at."""
 
-    def __init__(self, browser: Browser, file: Path) -> None:
+    def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
             self._call(f"{domain}.enable")
         browser.events.clear()
-        self._call("Page.navigate", url=file.as_uri())
+        self._call("Page.navigate", url=url)
         browser.event("Page.loadEventFired")
 
     @property
@@ -132,7 +132,7 @@ class Page:
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[Page]:
+def opened(file: Path, query: str = "") -> Iterator[Page]:
     """The page in a browser of its own, which ends with the block."""
     words = [program(), *_FLAGS]
     (theirs, to), (back, their) = os.pipe(), os.pipe()
@@ -145,7 +145,7 @@ def opened(file: Path) -> Iterator[Page]:
         os.close(theirs)
         os.close(their)
         try:
-            yield Page(Browser(to, back), file)
+            yield Page(Browser(to, back), file.as_uri() + query)
         finally:
             process.terminate()
             process.wait(timeout=_SECONDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from documents import PAGES, ROOT, Block, blocks, objects, shell, title
+from e2e.command import PROGRAM
 from e2e.conftest import Repository
 from e2e.story import WAITS, Story
 from localcluster import certificates
@@ -100,7 +101,9 @@ class Desk:
         )
         self._program("kubectl", KUBECTL.format(command=command))
         self._program("ssh-keyscan", KEYSCAN)
+        (directory / "bin" / "imagebuild").symlink_to(PROGRAM)
         (directory / "imagebuild").symlink_to(ROOT)
+        self.write("manifests/argocd/argocd-cm.yaml", (ROOT / "manifests/argocd/argocd-cm.yaml").read_text())
         self.write("id_ed25519", "not a key\n")
         certificates.authority(self._here, "client", "client")
         (directory / ".aws").mkdir()
@@ -113,6 +116,7 @@ class Desk:
         file.chmod(0o755)
 
     def write(self, named: str, text: str) -> None:
+        (self._here / named).parent.mkdir(parents=True, exist_ok=True)
         (self._here / named).write_text(self._in_our_names(text))
 
     def _in_our_names(self, text: str) -> str:
@@ -124,7 +128,12 @@ class Desk:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self._in_our_names(text)],
             cwd=self._here,
-            env={"PATH": f"{self._home / 'bin'}:{os.environ['PATH']}", "HOME": str(self._home), **variables},
+            env={
+                "PATH": f"{self._home / 'bin'}:{os.environ['PATH']}",
+                "HOME": str(self._home),
+                "KUBECONFIG": str(self._home / "kubeconfig"),
+                **variables,
+            },
             capture_output=True,
             text=True,
             timeout=240,
@@ -144,6 +153,7 @@ def desk(story: Story, repository: Repository, tmp_path: Path) -> Iterator[Desk]
         "https://git.example.com/shop/shop.git": repository.url,
         "registry.example.com": f"{story.place.registry}/e2e/{story.namespace}",
         "namespace builds": f"namespace {builds}",
+        "namespace: argocd": f"namespace: {story.namespace}",
         "-n builds": f"-n {builds}",
         "--namespace=builds": f"--namespace={builds}",
     }

@@ -176,7 +176,7 @@ def test_every_link_leads_to_an_element_of_the_page() -> None:
         f"Image registry.example.com/shop:4f2d1c9@sha256:{'9c' * 32}",
         "Commit 4f2d1c9e0b7a65483920fedcba98765432101234",
         "Duration 38s",
-        "From the cache 3/9 steps",
+        "From the cache 3/9 steps; FROM is not counted",
         "read registry.example.com/shop:buildcache-main-1f2e3d4c: Found",
         "Run run 3, attempt 1",
         "As it was at 2026-11-24T12:02:00Z",

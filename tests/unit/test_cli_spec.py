@@ -183,6 +183,14 @@ def test_a_wrong_command_line_is_told_what_would_be_right(words: list[str], told
     assert told in " ".join(refused(*words).split())
 
 
+def test_a_field_of_a_file_that_there_is_not_is_named_where_what_it_may_have_meant_is_missing(tmp_path: Any) -> None:
+    file = tmp_path / "build.yaml"
+    file.write_text(yaml.safe_dump({"sorce": {"git": {"url": GIT}}, "output": {"images": [IMAGE], "lables": {}}}))
+    told = " ".join(refused("--spec", str(file)).split())
+    assert "Say what to build" in told
+    assert "There is no field spec.output.lables or spec.sorce." in told
+
+
 def test_flags_win_over_a_file_field_by_field(tmp_path: Any) -> None:
     file = tmp_path / "build.yaml"
     file.write_text(

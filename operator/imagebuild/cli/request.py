@@ -60,9 +60,18 @@ def _of_directory(root: Path, given: Mapping[str, Any], below: Mapping[str, Any]
 def _check(wanted: Mapping[str, Any]) -> None:
     output = wanted.get("output", {})
     if not output.get("images") and not output.get("discard"):
-        raise click.UsageError("Say where the image goes: -t REGISTRY/REPOSITORY:TAG, or --discard to keep nothing.")
+        raise _missing("Say where the image goes: -t REGISTRY/REPOSITORY:TAG, or --discard to keep nothing.", wanted)
     if not wanted.get("source") and not wanted.get("dockerfile", {}).get("inline"):
-        raise click.UsageError("Say what to build: a git URL, a directory, or -f - and a Dockerfile on standard input.")
+        raise _missing("Say what to build: a git URL, a directory, or -f - and a Dockerfile on standard input.", wanted)
+
+
+def _missing(what: str, wanted: Mapping[str, Any]) -> click.UsageError:
+    """What is missing is often there, under a name that is not spelled right."""
+    from imagebuild.api.imagebuild import unknown_fields  # noqa: PLC0415  pydantic takes its time, and is not needed else
+    from imagebuild.api.spec import ImageBuildSpec  # noqa: PLC0415
+
+    strange = unknown_fields(ImageBuildSpec, wanted)
+    return click.UsageError(what + (f" There is no field {' or '.join(strange)}." if strange else ""))
 
 
 def _new_name(prefix: str | None, wanted: Mapping[str, Any]) -> str:

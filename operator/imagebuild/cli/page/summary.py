@@ -13,6 +13,7 @@ __all__ = ["cut", "facts", "head", "history", "state"]
 
 _SIGNS = {"Succeeded": "✔", "Failed": "✖", "Running": "…", "Pending": "…"}
 _LONGEST = 4000
+_SHORT = "less than a second"
 
 
 def cut(text: object) -> str:
@@ -52,8 +53,8 @@ def _facts(build: View) -> Iterator[tuple[str, list[str]]]:
     yield "Image", ending.images(build)
     yield "Commit", _given(build.of("source").get("commit"))
     yield "Branch", _given(build.of("source").get("branch"))
-    yield "Duration", _given(build.status.get("duration"))
-    yield "From the cache", [f"{each} steps" for each in _given(build.of("cache").get("summary"))]
+    yield "Duration", [_SHORT if each == "0s" else each for each in _given(build.status.get("duration"))]
+    yield "From the cache", [f"{each} steps; FROM is not counted" for each in _given(build.of("cache").get("summary"))]
     yield "Cache", list(_caches(build.of("cache")))
     yield "Run", [_run(build)] if build.run else []
     yield "Queued at", _given(build.status.get("queuedAt"))
