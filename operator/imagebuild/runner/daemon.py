@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import shutil
 import socket
 import time
@@ -162,7 +163,7 @@ class Daemon:
         while not self.seconds:
             check()
             self.check()
-            time.sleep(_LOOK_EVERY_SECONDS)
+            self._pause()
 
     def check(self) -> None:
         """Raises Problem if it has died, or does not start."""
@@ -177,6 +178,13 @@ class Daemon:
             raise self._not_started(f"buildkitd ended with exit code {code}")
         elif time.monotonic() > self._began + self._patience:
             raise self._not_started(f"buildkitd did not answer within {self._patience:.0f} s")
+
+    def _pause(self) -> None:
+        """Over as soon as it says its first word."""
+        if self._client is not None:
+            select.select([self._client], [], [], _LOOK_EVERY_SECONDS)
+        elif not self.seconds:
+            time.sleep(_LOOK_EVERY_SECONDS)
 
     def _answers(self) -> bool:
         """One connection, kept until the server says its first word."""

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from imagebuild.contract import layout, timeline
+from imagebuild.contract import layout
 
 __all__ = ["end", "environment", "reap_orphans", "say", "start"]
 
@@ -27,7 +27,7 @@ _starting = threading.Lock()
 
 def say(message: str) -> None:
     """A line of the pod's log that comes from the runner and not from BuildKit."""
-    print(timeline.OURS + message, flush=True)
+    print(layout.OURS + message, flush=True)
 
 
 def environment(work: Path, **more: str) -> dict[str, str]:
