@@ -23,7 +23,7 @@ class Row:
     group: str
     name: str
     unit: str
-    """ms, s, MiB, or what was counted."""
+    """ms, s, MiB; nothing where the name says what was counted."""
     samples: tuple[float, ...]
     at: int | None = None
     """How many objects there were: rows of one name that differ in this alone are a curve."""
