@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.bench import builds, caches, control, startup
+from testbed.bench import builds, caches, control, scale, startup
 from testbed.bench.measure import Group
 
-GROUPS: tuple[Group, ...] = (control.GROUP, builds.GROUP, caches.GROUP, startup.GROUP)
+GROUPS: tuple[Group, ...] = (control.GROUP, scale.GROUP, builds.GROUP, caches.GROUP, startup.GROUP)

@@ -27,10 +27,10 @@ class Moments:
         self._news = threading.Condition()
         self._broken = ""
 
-    def read(self, kind: str, lines: Iterable[str]) -> None:
+    def read(self, kind: str, lines: Iterable[str], clock: Callable[[], float] = time.time) -> None:
         try:
             for line in lines:
-                self._take(kind, json.loads(line), time.time())
+                self._take(kind, json.loads(line), clock())
         except (ValueError, KeyError) as error:
             self._broken = repr(error)
 

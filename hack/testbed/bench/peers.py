@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagebuild.contract import plan
+from imagebuild.core.seccomp import PROFILE
+from imagebuild.runner.cacherefs import CacheRefs
+from imagebuild.runner.command import Inputs, buildctl
 from localcluster import debian, gobuild, oci, pins, places
 from localcluster.images import LOCAL
 from localcluster.standins import PATH
@@ -21,7 +25,9 @@ from testbed.kubectl import Document, Kubectl
 SCRIPT = "buildctl-daemonless.sh"
 _STATE = "/home/user/.local/share/buildkit"
 _CONFIG = "/home/user/.config/buildkit"
-_SOURCE = "/source"
+_VOLUME = "/source"
+_SOURCE = f"{_VOLUME}/app"
+_OURS = ("--addr=", "--trace=", "--metadata-file=")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +51,6 @@ class Order:
 
 def by_hand(kubectl: Kubectl, name: str, order: Order) -> Document:
     """`kubectl`: of a namespace with what `for_pods_by_hand` gives."""
-    ref = f"type=registry,ref={order.image}:cache-"
-    how = "mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true"
-    words = (
-        *(f"/program/{SCRIPT}", "build", "--frontend=dockerfile.v0", "--progress=plain"),
-        *(f"--local=context={_SOURCE}", f"--local=dockerfile={_SOURCE}"),
-        f"--output=type=image,name={order.name},push=true,oci-mediatypes=true",
-        *(f"--import-cache={ref}{line}" for line in order.lines),
-        f"--export-cache={ref}{order.branch},{how}",
-    )
     container = {
         "image": kubectl.place.builder_image,
         "env": [
@@ -62,23 +59,27 @@ def by_hand(kubectl: Kubectl, name: str, order: Order) -> Document:
         ],
         "securityContext": {
             "capabilities": {"drop": ["ALL"], "add": ["SETUID", "SETGID"]},
-            "seccompProfile": {"type": "Localhost", "localhostProfile": _seccomp()},
+            "seccompProfile": {"type": "Localhost", "localhostProfile": PROFILE},
         },
     }
     mounts: dict[str, Document] = {
         _STATE: {"emptyDir": {}},
-        _SOURCE: {"emptyDir": {}},
+        _VOLUME: {"emptyDir": {}},
         _CONFIG: {"configMap": {"name": "buildkitd"}},
         "/program": {"configMap": {"name": "daemonless", "defaultMode": 0o555}},
     }
     spec = {"securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000}}
-    return _pod(name, f"set -eu\n{_clone(order)}\nexec {shlex.join(words)}\n", container, mounts, spec)
+    return _pod(name, f"set -eu\n{_clone(order)}\nexec {shlex.join(arguments(order))}\n", container, mounts, spec)
 
 
-def _seccomp() -> str:
-    from imagebuild.core.seccomp import PROFILE  # noqa: PLC0415 the one that a cluster with the operator has
-
-    return PROFILE
+def arguments(order: Order) -> list[str]:
+    """Those of the runner, whose files for its own use are left out."""
+    asked = plan.Plan(cache=plan.BranchCache(repository=order.image, scope=""))
+    source, ref = Path(_SOURCE), f"{order.image}:cache"
+    inputs = Inputs(address="", context=source, dockerfile=source, filename="Dockerfile", trace=Path(), metadata=Path())
+    cache = CacheRefs(imports=tuple(f"{ref}-{line}" for line in order.lines), export=f"{ref}-{order.branch}")
+    _, *words = buildctl(asked, inputs, (order.name,), cache)
+    return [f"/program/{SCRIPT}", *(word for word in words if not word.startswith(_OURS))]
 
 
 def for_pods_by_hand(place_registry: str) -> list[Document]:
@@ -160,7 +161,7 @@ def _clone(order: Order) -> str:
 
 def _privileged(kubectl: Kubectl, name: str, script: str, state: str) -> Document:
     container = {"image": image(kubectl.place.registry), "securityContext": {"privileged": True}}
-    return _pod(name, script, container, {state: {"emptyDir": {}}, _SOURCE: {"emptyDir": {}}}, {})
+    return _pod(name, script, container, {state: {"emptyDir": {}}, _VOLUME: {"emptyDir": {}}}, {})
 
 
 def _pod(name: str, script: str, container: Document, mounts: Mapping[str, Document], spec: Document) -> Document:
