@@ -57,10 +57,10 @@ def _plans(base: str, *, quick: bool) -> list[Plan]:
     if quick:
         return [Plan(app=stages(base), ours=1, peers=1, modes=1)]
     return [
-        Plan(app=life(base), ours=5, peers=3, modes=2),
-        Plan(app=stages(base), ours=5, peers=3, modes=0),
-        Plan(app=small_files(base), ours=5, peers=2, modes=0),
-        Plan(app=large_layer(base), ours=3, peers=1, modes=0),
+        Plan(app=life(base), ours=5, peers=2, modes=1),
+        Plan(app=stages(base), ours=5, peers=2, modes=0),
+        Plan(app=small_files(base), ours=3, peers=1, modes=0),
+        Plan(app=large_layer(base), ours=2, peers=1, modes=0),
     ]
 
 

@@ -134,7 +134,7 @@ exec docker push --quiet {order.name}
 def image(registry: str) -> str:
     """With both of them; made here of Debian's packages and pushed, where the registry does not have it yet."""
     versions, cache = pins.load(), places.find().cache
-    repository, tag = "imagebuild/peers", pins.digest([versions.suite, versions.packages("peers")], Path(__file__))
+    repository, tag = "imagebuild/peers", pins.digest([versions.suite, versions.packages("peers")])
     if not oci.resolve(LOCAL, repository, tag):
         layout = cache / "standins" / f"peers-{tag}"
         if not layout.exists():

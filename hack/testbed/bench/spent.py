@@ -68,5 +68,4 @@ def _seen(moments: Moments, key: Key, holds: object = bool) -> float:
 
 
 def _moment(text: str) -> float:
-    """Of a line of the log: nanoseconds are more than Python reads."""
-    return datetime.fromisoformat(text[:26] + "+00:00").timestamp()
+    return datetime.fromisoformat(text).timestamp()

@@ -55,10 +55,11 @@ def _daemon(kubectl: Kubectl, moments: Moments, times: int) -> Iterator[Row]:
     """In one pod, in turns: what a runner costs, and what no runner could avoid."""
     text = plan.dump(plan.Plan(dockerfile=plan.Dockerfile(inline="FROM scratch\n")))
     program = Path(daemonstart.__file__)
-    data = {program.name: program.read_text(), "plan.json": text}
+    data = {program.name: program.read_text(), Path(layout.PLAN_FILE).name: text}
     kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "starts"}, "data": data})
-    words = ["python3", f"/program/{program.name}", "/program/plan.json", str(times)]
-    kubectl.apply(pod(kubectl, "starts", words, {"/program": {"configMap": {"name": "starts"}}}))
+    content: Document = {"configMap": {"name": "starts"}}
+    words = ["python3", f"{layout.POD_INFO_DIR}/{program.name}", str(times)]
+    kubectl.apply(pod(kubectl, "starts", words, {layout.POD_INFO_DIR: content}))
     moments.over((PODS, kubectl.namespace, "starts"), _SECONDS)
     log = kubectl("logs", "starts")
     found = json.loads(log.splitlines()[-1])
@@ -104,10 +105,8 @@ def pod(kubectl: Kubectl, name: str, command: list[str], volumes: dict[str, Docu
         "name": "build",
         "image": config.builder.image,
         "command": command,
-        "env": [
-            *({"name": key, "value": value} for key, value in layout.WORK_ENV.items()),
-            {"name": "WORK", "value": layout.WORK_DIR},
-        ],
+        "terminationMessagePath": layout.TERMINATION_LOG,
+        "env": [{"name": key, "value": value} for key, value in layout.WORK_ENV.items()],
         "securityContext": {**box.container, "readOnlyRootFilesystem": False},
         "volumeMounts": [{"name": volume, "mountPath": path} for volume, (path, _) in named.items()],
     }

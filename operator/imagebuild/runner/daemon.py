@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -213,6 +212,8 @@ class Daemon:
 
     def _not_started(self, what: str) -> Problem:
         log = self._print_log()
+        import shutil  # noqa: PLC0415 takes its time, and is for a daemon that does not start
+
         found = cause(log, Path("/proc/self/status").read_text())
         if not found and (_FULL in log or shutil.disk_usage(self._work).free < _FULL_BYTES):
             return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
-from imagebuild.contract.result import BuildResult
 from imagebuild.runner import (
     authorities,
     buildsecrets,
@@ -24,6 +24,9 @@ from imagebuild.runner.egress import egress
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.reference import pushed
 from imagebuild.runner.stop import Stop
+
+if TYPE_CHECKING:
+    from imagebuild.contract.result import BuildResult
 
 __all__ = ["run"]
 
