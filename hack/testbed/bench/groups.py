@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.bench import control
+from testbed.bench import control, scale
 from testbed.bench.measure import Group
 
-GROUPS: tuple[Group, ...] = (control.GROUP,)
+GROUPS: tuple[Group, ...] = (control.GROUP, scale.GROUP)
