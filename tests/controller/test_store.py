@@ -8,7 +8,7 @@ import pytest
 
 import make
 from imagebuild.contract.reasons import Reason
-from imagebuild.controller.store import Store
+from imagebuild.controller.store import Listed, Store
 from imagebuild.core.observe import State
 
 Document = dict[str, Any]
@@ -26,6 +26,21 @@ def build(version: int, **given: Any) -> Document:
 
 def pod(version: int, status: Document, **given: Any) -> Document:
     return at_version(make.pod_document(status=status, **given), version)
+
+
+def list_builds(store: Store, items: list[Document], version: int) -> set[tuple[str, str]]:
+    """The keys of what is news, or gone."""
+    listed = Listed(store.put_build)
+    return listed.add(page(items, version)) | store.keep_builds(listed)
+
+
+def list_pods(store: Store, items: list[Document], version: int) -> set[tuple[str, str]]:
+    listed = Listed(store.put_pod)
+    return listed.add(page(items, version)) | store.keep_pods(listed)
+
+
+def page(items: list[Document], version: int) -> Document:
+    return {"metadata": {"resourceVersion": str(version)}, "items": items}
 
 
 def test_a_build_of_the_past_is_no_news() -> None:
@@ -86,7 +101,7 @@ def test_a_deleted_pod_is_remembered_as_long_as_its_build_may_not_know_how_it_en
     store.put_pod(pod(20, make.running()))
     assert store.drop_pod(pod(22, make.built())) == KEY
     assert [seen.reason for seen in store.pods(KEY)] == [Reason.BUILT]
-    assert store.replace_pods([], 30) == {KEY}
+    assert list_pods(store, [], 30) == {KEY}
     assert store.pods(KEY) == ()
 
 
@@ -101,8 +116,8 @@ def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
     store = Store()
     store.put_build(build(10))
     store.put_pod(pod(11, make.running()))
-    assert store.replace_builds([], 9) == store.replace_pods([], 10) == set()
-    assert store.replace_builds([], 10) == store.replace_pods([], 11) == {KEY}
+    assert list_builds(store, [], 9) == list_pods(store, [], 10) == set()
+    assert list_builds(store, [], 10) == list_pods(store, [], 11) == {KEY}
     assert store.build(KEY) is None
     assert store.pods(KEY) == ()
     assert list(store.running(LONG_AGO)) == []
@@ -111,9 +126,21 @@ def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
 def test_a_list_tells_what_events_have_not() -> None:
     store = Store()
     store.put_pod(pod(11, make.running()))
-    assert store.replace_pods([pod(12, make.built())], 15) == {KEY}
-    assert store.replace_builds([build(10)], 15) == {KEY}
-    assert store.replace_builds([build(10)], 16) == set()
+    assert list_pods(store, [pod(12, make.built())], 15) == {KEY}
+    assert list_builds(store, [build(10)], 15) == {KEY}
+    assert list_builds(store, [build(10)], 16) == set()
+
+
+def test_a_list_of_several_pages_is_as_old_as_the_oldest_and_lacks_nothing_that_is_on_one_of_them() -> None:
+    store = Store()
+    store.put_build(build(10))
+    store.put_build(build(11, name="other", uid="other-uid"))
+    store.put_build(build(12, name="gone", uid="gone-uid"))
+    listed = Listed(store.put_build)
+    assert listed.add(page([build(10)], 14)) == set()
+    assert listed.add(page([build(13, name="other", uid="other-uid")], 12)) == {("team-a", "other")}
+    assert store.keep_builds(listed) == {("team-a", "gone")}
+    assert [kept.name for kept in store.builds()] == ["shop", "other"]
 
 
 def test_pods_that_are_not_ours_are_nobodys() -> None:
@@ -137,7 +164,7 @@ def test_a_pod_whose_owner_was_taken_off_it_is_still_in_the_way_of_the_next_one_
     orphan = pod(11, make.running())
     owners = [{**orphan["metadata"]["ownerReferences"][0], "controller": controller}] if controller is not None else []
     orphan = {**orphan, "metadata": {**orphan["metadata"], "ownerReferences": owners}}
-    assert store.replace_pods([orphan], 12) == {KEY}
+    assert list_pods(store, [orphan], 12) == {KEY}
     assert [(seen.owner_uid, seen.live) for seen in store.pods(KEY)] == [("", True)]
     assert store.orphans() == [("team-a", orphan["metadata"]["name"], orphan["metadata"]["uid"])]
 
@@ -171,5 +198,5 @@ def test_a_group_has_the_builds_that_name_it_now() -> None:
     assert set(store.group(("team-a", "main"))) == {("team-a", "other")}
     assert set(store.group(("team-a", "next"))) == {KEY}
     store.drop_build(build(4, spec=in_group, name="other", uid="other-uid"))
-    store.replace_builds([], 9)
+    list_builds(store, [], 9)
     assert set(store.group(("team-a", "main"))) == set(store.group(("team-a", "next"))) == set()

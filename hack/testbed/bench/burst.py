@@ -110,7 +110,8 @@ class Record(AbstractContextManager["Record"]):
 
     def caught_up(self) -> list[Document]:
         """The pods that are there now, once all that led to them is read."""
-        pods = listed(self._space, pods_path(self._space.namespace))
+        path = pods_path(self._space.namespace)
+        pods = listed(self._space, f"{path}?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}")
         newest = max(int(pod["metadata"]["resourceVersion"]) for pod in pods)
         until("the record of the pods to catch up", lambda: self._read_on() >= newest)
         assert not self.watch.broken, self.watch.broken

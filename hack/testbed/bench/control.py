@@ -26,6 +26,9 @@ from testbed.kwok import build, result, simulated_node
 from testbed.outside import OutsideOperator, outside_operators
 from testbed.space import namespaces
 
+PODS = "pods made for a build"
+STATUS_WRITES = "writes of a build's status"
+WRITTEN_TO = "ImageBuilds that were written to, and had not changed"
 _SETTINGS: dict[str, Any] = {"retention": {"perNamespace": 100_000}}
 _WARM = 3
 """The first ones, which do not count: connections are made, and the operator's modules are read."""
@@ -177,8 +180,8 @@ def _latencies(samples: Samples) -> Iterator[Row]:
 
 def _requests(samples: Samples, asked: Counter[str]) -> Iterator[Row]:
     """Those that change an object are counted by a watch, the others by the operator itself."""
-    yield _row("pods made for a build", "", samples.pods, reach=("least ≥ 1", "most ≤ 1"))
-    yield _row("writes of a build's status", "", samples.writes, reach=("most ≤ 3",))
+    yield _row(PODS, "", samples.pods, reach=("least ≥ 1", "most ≤ 1"))
+    yield _row(STATUS_WRITES, "", samples.writes, reach=("most ≤ 3",))
     others = {
         what: number for what, number in asked.items() if what not in ("create pods", "update imagebuilds/status")
     }
@@ -203,7 +206,7 @@ def _standing(space: Kubectl, operator: OutsideOperator, seconds: float) -> Iter
     writes = sum(number for what, number in operator.requests().items() if what.startswith(_CHANGES))
     changed = len(_versions(space.items("imagebuilds")) - _versions(applied))
     note = f"{len(applied):,} finished ones were applied again, and the operator was started again"
-    yield _row("ImageBuilds that were written to, and had not changed", "", [changed], reach=("most ≤ 0",), note=note)
+    yield _row(WRITTEN_TO, "", [changed], reach=("most ≤ 0",), note=note)
     note = "By its own count, with those"
     yield _row("requests of the operator that write anything meanwhile", "", [writes], reach=("most ≤ 0",), note=note)
     yield _row(

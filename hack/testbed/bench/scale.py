@@ -20,6 +20,9 @@ from testbed.kwok import simulated_node
 from testbed.outside import OutsideOperator, outside_operators
 from testbed.space import namespaces
 
+BUILDS = "builds of all those"
+TWICE = "pods of theirs that were made twice"
+AMISS = "statuses of theirs that are not as their pods were"
 _MANY = 100_000
 _REST = 0.02
 """Seconds of a processor."""
@@ -40,7 +43,7 @@ class Plan:
     takeovers: int
 
 
-_QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0)
+QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0)
 _LONG = Plan(bursts={100: 5, 1000: 3, 5000: 1}, finished=10_000, touched=1000, takeovers=3)
 
 
@@ -57,7 +60,7 @@ class Course:
 
 
 def measure(bed: Bed) -> Iterator[Row]:
-    plan = _QUICK if bed.quick else _LONG
+    plan = QUICK if bed.quick else _LONG
     config = configuration(bed.kubectl.place, SETTINGS)
     with namespaces(bed.kubectl, "bench", "scale") as (space,), simulated_node(bed.kubectl, bed.directory, seconds=1):
         with (
@@ -151,9 +154,9 @@ def _right(course: Course, record: burst.Record) -> Iterator[Row]:
     twice = [*record.watch.doubled, *record.watch.created_again()]
     more = len(record.watch.pods) - len(builds)
     amiss = [said for each in builds for said in wrong(each, record.watch.of(each["metadata"]["uid"]), there)]
-    yield _row("builds of all those", "", [len(builds)])
-    yield _row("pods of theirs that were made twice", "", [len(twice) + more], reach=("most ≤ 0",))
-    yield _row("statuses of theirs that are not as their pods were", "", [len(amiss)], reach=("most ≤ 0",))
+    yield _row(BUILDS, "", [len(builds)])
+    yield _row(TWICE, "", [len(twice) + more], reach=("most ≤ 0",))
+    yield _row(AMISS, "", [len(amiss)], reach=("most ≤ 0",))
 
 
 def _row(name: str, unit: str, samples: list[float] | list[int], **more: Any) -> Row:

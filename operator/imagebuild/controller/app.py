@@ -20,7 +20,7 @@ from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
-from imagebuild.controller.store import Store
+from imagebuild.controller.store import Listed, Store
 from imagebuild.controller.telemetry import Telemetry
 from imagebuild.core.admit import Key
 
@@ -119,8 +119,8 @@ class App:
         """Compares the view with whole lists: kopf never reports a deletion that fell between its watch and list."""
         while True:
             try:
-                builds, builds_version = await _whole(self._cluster.builds())
-                pods, pods_version = await _whole(self._cluster.pods())
+                builds = await self._read(self._cluster.builds(), Listed(self.store.put_build))
+                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod))
             except ClusterError as error:
                 asked = error.retry_after if isinstance(error, ApiError) else 0.0
                 seconds = max(asked, self.pace.reconnect)
@@ -128,8 +128,14 @@ class App:
                 await asyncio.sleep(seconds)
             else:
                 break
-        for key in self.store.replace_builds(builds, builds_version) | self.store.replace_pods(pods, pods_version):
+        for key in self.store.keep_builds(builds) | self.store.keep_pods(pods):
             self.news(key)
+
+    async def _read(self, pages: AsyncIterator[Document], listed: Listed) -> Listed:
+        async for page in pages:
+            for key in listed.add(page):
+                self.news(key)
+        return listed
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -172,13 +178,3 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
-
-
-async def _whole(pages: AsyncIterator[Document]) -> tuple[list[Document], int]:
-    """All items of the lists, and a version that none of these is older than."""
-    items: list[Document] = []
-    versions: list[int] = []
-    async for page in pages:
-        versions.append(int(page["metadata"]["resourceVersion"]))
-        items += page["items"]
-    return items, min(versions)

@@ -26,6 +26,26 @@ T = TypeVar("T")
 _REMEMBERED_DELETIONS = 10_000
 
 
+class Listed:
+    """A whole list, whose pages are put into the store one by one. As documents, thousands of objects would take a
+    hundred times the memory of what is kept of them."""
+
+    def __init__(self, put: Callable[[Document], Key | None]) -> None:
+        self._put = put
+        self.uids: set[str] = set()
+        self.version = 0
+        """No page is older than that."""
+        self.orphans: list[tuple[str, str, str]] = []
+
+    def add(self, page: Document) -> set[Key]:
+        """The keys of what is news."""
+        version = int(page["metadata"]["resourceVersion"])
+        self.version = min(self.version or version, version)
+        self.uids.update(document["metadata"]["uid"] for document in page["items"])
+        self.orphans += [_identity(document) for document in page["items"] if _is_orphan(document)]
+        return {key for document in page["items"] if (key := self._put(document)) is not None}
+
+
 class Store:
     def __init__(self) -> None:
         self._builds: dict[Key, ImageBuild] = {}
@@ -126,27 +146,28 @@ class Store:
             self._forget_pod(key, name, uid)
         return key
 
-    def replace_builds(self, items: Iterable[Document], version: int) -> set[Key]:
-        """A whole list, as of `version`: what is not in it is gone, whether or not a deletion was ever reported."""
-        listed = {document["metadata"]["uid"]: self.put_build(document) for document in items}
-        changed = {key for key in listed.values() if key is not None}
-        for key, build in list(self._builds.items()):
-            if build.uid not in listed and int(build.resource_version) <= version:
-                self._set(key, None)
-                changed.add(key)
-        return changed
+    def keep_builds(self, listed: Listed) -> set[Key]:
+        """What is not in the whole list is gone, whether or not a deletion was ever reported: the keys of those."""
+        gone = {
+            key
+            for key, build in self._builds.items()
+            if build.uid not in listed.uids and int(build.resource_version) <= listed.version
+        }
+        for key in gone:
+            self._set(key, None)
+        return gone
 
-    def replace_pods(self, items: Iterable[Document], version: int) -> set[Key]:
-        documents = list(items)
-        self._orphans = [_identity(document) for document in documents if _is_orphan(document)]
-        listed = {document["metadata"]["uid"]: self.put_pod(document) for document in documents}
-        changed = {key for key in listed.values() if key is not None}
-        for key, pods in list(self._pods.items()):
-            for name, (seen_at, seen) in list(pods.items()):
-                if seen.uid not in listed and seen_at <= version:
-                    self._forget_pod(key, name, seen.uid)
-                    changed.add(key)
-        return changed
+    def keep_pods(self, listed: Listed) -> set[Key]:
+        self._orphans = listed.orphans
+        gone = {
+            (key, name, seen.uid)
+            for key, pods in self._pods.items()
+            for name, (seen_at, seen) in pods.items()
+            if seen.uid not in listed.uids and seen_at <= listed.version
+        }
+        for key, name, uid in gone:
+            self._forget_pod(key, name, uid)
+        return {key for key, _, _ in gone}
 
     def _set(self, key: Key, build: ImageBuild | None) -> None:
         old = self._builds.pop(key, None)
