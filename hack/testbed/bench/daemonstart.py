@@ -76,7 +76,7 @@ def main(times: int) -> None:
         for name in [*_STARTS][:: 1 if number % 2 else -1]:
             found[name].append(until_it_answers(_STARTS[name]))
             for left in _WORK.iterdir():
-                shutil.rmtree(left)
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
     print(json.dumps(found), flush=True)
 
 
