@@ -59,6 +59,7 @@ def built(site: Site, kubectl: Kubectl, name: str, spec: Document) -> Took:
     pod = (PODS, kubectl.namespace, status["podName"])
     if status["phase"] != "Succeeded":
         raise Failure(f"building {name}", f"{status['reason']}: {status['message']}", _log(kubectl, status["podName"]))
+    site.moments.over(pod, _SECONDS)  # the one watch may be behind the other
     start = site.moments.first(key) or end
     log = kubectl("logs", "--timestamps", status["podName"])
     return Took(seconds=end - start, parts=spent(site.moments, key, pod, log), status=status)
