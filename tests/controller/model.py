@@ -26,6 +26,7 @@ from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Listed, Store
 from imagebuild.core.admit import Key
 from imagebuild.core.observe import observe
+from imagebuild.core.policy import within
 from make import Document
 
 BUILD, POD = "build", "pod"
@@ -198,7 +199,7 @@ class Operator:
             self.store,
             self.queue,
             self.slots,
-            config,
+            lambda namespace: within(config(), namespace),
             claims=ClaimKeeper(FakeCluster(truth), self.store, config),
             pace=Pace(),
             written=lambda build, status: None,
@@ -217,9 +218,8 @@ class Operator:
             self._news(key)
 
     def reconfigured(self) -> None:
-        for build in self.store.builds():
-            if not build.finished:
-                self._news((build.namespace, build.name))
+        for build in self.store.unfinished():
+            self._news((build.namespace, build.name))
 
     def hear(self, number: int) -> None:
         for kind, event, document in list(itertools.islice(self.unheard, number)):

@@ -16,7 +16,7 @@ from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.controller.cluster import Cluster
 from testbed.bench.api import builds_path, connected, pods_path
-from testbed.bench.bare import BARE, bare_pod
+from testbed.bench.bare import bare_pod
 from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import build
 from testbed.podwatch import PodWatch, from_now_on
@@ -47,17 +47,18 @@ async def _each(items: Iterable[T], do: Callable[[T], Awaitable[object]]) -> Non
     await asyncio.gather(*(work() for _ in range(_WORKERS)))
 
 
-async def builds(space: Kubectl, ids: Iterable[str], pods_there: int) -> tuple[float, list[Document]]:
-    """Creates them: how long it took until there were so many pods in the namespace, and what was created."""
+async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Document]]:
+    """Creates them: how long it took until the namespace had as many pods more, and what was created."""
     made: list[Document] = []
     async with connected(space) as cluster:
 
         async def create(name: str) -> None:
             made.append(await cluster.call("POST", builds_path(space.namespace), build(name)))
 
+        there = await _count(cluster, space.namespace)
         begun = time.perf_counter()
         await _each(ids, create)
-        while await _count(cluster, space.namespace) < pods_there:  # noqa: ASYNC110  nothing here is told
+        while await _count(cluster, space.namespace) < there + len(made):  # noqa: ASYNC110  nothing here is told
             await asyncio.sleep(_LOOK)
         return time.perf_counter() - begun, made
 
@@ -70,8 +71,9 @@ async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig
         begun = time.perf_counter()
         await _each(manifests, lambda manifest: cluster.call("POST", path, manifest))
         took = time.perf_counter() - begun
-        selected = {"labelSelector": f"{names.MANAGED_BY}={BARE}"}
-        await cluster.call("DELETE", path, {"gracePeriodSeconds": 0}, query=selected, timeout=300)
+        at_once = {"gracePeriodSeconds": 0}
+        paths = (pods_path(space.namespace, manifest["metadata"]["name"]) for manifest in manifests)
+        await _each(paths, lambda path: cluster.call("DELETE", path, at_once))
         return took
 
 
@@ -89,6 +91,14 @@ async def _count(cluster: Cluster, namespace: str) -> int:
     """Of all pods, without reading them."""
     page = await cluster.call("GET", pods_path(namespace), query={"limit": "1"})
     return len(page["items"]) + int(page["metadata"].get("remainingItemCount", 0))
+
+
+def pods(space: Kubectl) -> int:
+    async def ask() -> int:
+        async with connected(space) as cluster:
+            return await _count(cluster, space.namespace)
+
+    return asyncio.run(ask())
 
 
 class Record(AbstractContextManager["Record"]):
@@ -111,11 +121,11 @@ class Record(AbstractContextManager["Record"]):
     def caught_up(self) -> list[Document]:
         """The pods that are there now, once all that led to them is read."""
         path = pods_path(self._space.namespace)
-        pods = listed(self._space, f"{path}?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}")
-        newest = max(int(pod["metadata"]["resourceVersion"]) for pod in pods)
+        found = listed(self._space, f"{path}?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}")
+        newest = max(int(pod["metadata"]["resourceVersion"]) for pod in found)
         until("the record of the pods to catch up", lambda: self._read_on() >= newest)
         assert not self.watch.broken, self.watch.broken
-        return pods
+        return found
 
     def _read_on(self) -> int:
         """The newest version that was read, up to the last whole line."""

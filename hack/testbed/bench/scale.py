@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from imagebuild.api.config import Retention
 from testbed.bench import burst
 from testbed.bench.api import builds_path
 from testbed.bench.bare import configuration
@@ -61,29 +62,49 @@ class Course:
 
 def measure(bed: Bed) -> Iterator[Row]:
     plan = QUICK if bed.quick else _LONG
-    config = configuration(bed.kubectl.place, SETTINGS)
-    with namespaces(bed.kubectl, "bench", "scale") as (space,), simulated_node(bed.kubectl, bed.directory, seconds=1):
+    kubectl, directory = bed.kubectl, bed.directory
+    with namespaces(kubectl, "bench", "scale") as (space,), simulated_node(kubectl, directory, seconds=1):
         with (
-            outside_operators(bed.kubectl, bed.directory, SETTINGS) as (operator,),
-            burst.Record(space, bed.directory / "pods.jsonl") as record,
+            outside_operators(kubectl, directory, SETTINGS) as (operator,),
+            burst.Record(space, directory / "pods.jsonl") as record,
         ):
             course = Course(space, operator)
-            _start(operator)
-            for size, rounds in plan.bursts.items():
-                for _ in range(rounds):
-                    made = _burst(course, size)
-                    course.bursts[size].bare.append(asyncio.run(burst.bare_pods(space, made, config)))
-                yield from _standing(course, plan.touched)
-            if course.made < plan.finished:
-                _burst(course, plan.finished - course.made, counts=False)
-                yield from _standing(course, plan.touched)
-            yield from _bursts(course)
+            yield from _all_bursts(course, plan)
             yield from _right(course, record)
         if plan.takeovers:
-            two = bed.directory / "two"
-            gone = takeovers(bed.kubectl, space, two, SETTINGS, made=course.made, rounds=plan.takeovers)
-            for how, seconds in gone:
-                yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=course.made)
+            yield from _takeovers(bed, space, course.made, plan.takeovers)
+            yield from _aged(bed, space, course.made, plan.touched)
+
+
+def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
+    config = configuration(course.space.place, SETTINGS)
+    _start(course.operator)
+    for size, rounds in plan.bursts.items():
+        for _ in range(rounds):
+            made = _burst(course, size)
+            course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, made, config)))
+        yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
+    if course.made < plan.finished:
+        _burst(course, plan.finished - course.made, counts=False)
+        yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
+    yield from _bursts(course)
+
+
+def _takeovers(bed: Bed, space: Kubectl, made: int, rounds: int) -> Iterator[Row]:
+    gone = takeovers(bed.kubectl, space, bed.directory / "two", SETTINGS, first=made, rounds=rounds)
+    for how, seconds in gone:
+        yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=made)
+
+
+def _aged(bed: Bed, space: Kubectl, made: int, touched: int) -> Iterator[Row]:
+    """With the default of how many pods stay, once the others are gone."""
+    settings = {"limits": SETTINGS["limits"]}
+    kept = Retention().per_namespace
+    with outside_operators(bed.kubectl, bed.directory, settings) as (operator,):
+        _start(operator)
+        until("the pods to be as few as by default", lambda: burst.pods(space) <= kept, seconds=900, pause=2)
+        reach = {"started": ("most ≤ 30",), "memory": ("most ≤ 250",)}
+        yield from _standing(space, operator, made, touched, f"and the newest {kept} pods, as by default", **reach)
 
 
 def _start(operator: OutsideOperator) -> float:
@@ -96,8 +117,7 @@ def _start(operator: OutsideOperator) -> float:
 
 def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
     used = course.operator.computed()
-    created = burst.builds(course.space, burst.ids(course.made, size), course.made + size)
-    seconds, made = asyncio.run(created)
+    seconds, made = asyncio.run(burst.builds(course.space, burst.ids(course.made, size)))
     course.made += size
     until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
     if counts:
@@ -112,20 +132,28 @@ def _succeeded(space: Kubectl) -> int:
     return sum(line.split()[1] == "Succeeded" for line in lines)
 
 
-def _standing(course: Course, touched: int) -> Iterator[Row]:
+def _standing(
+    space: Kubectl,
+    operator: OutsideOperator,
+    at: int,
+    touched: int,
+    pods: str,
+    *,
+    started: tuple[str, ...] = (),
+    memory: tuple[str, ...] = (),
+) -> Iterator[Row]:
     """What so many finished builds cost an operator that starts, and then has one after the other changed."""
-    operator, at = course.operator, course.made
     operator.stop()
     seconds = _start(operator)
-    yield _row("operator started → ready", "s", [seconds], at=at, reach=("most ≤ 30",))
+    yield _row(f"operator started → ready; finished builds, {pods}", "s", [seconds], at=at, reach=started)
     _rests(operator)
-    yield _row("memory of the operator", "MiB", [operator.resident() / 1024], at=at, reach=("most ≤ 250",))
+    resident = operator.resident() / 1024
+    yield _row(f"memory of the operator; finished builds, {pods}", "MiB", [resident], at=at, reach=memory)
     used, some = operator.computed(), min(touched, at)
-    asyncio.run(burst.touch(course.space, burst.ids(0, some), str(at)))
+    asyncio.run(burst.touch(space, burst.ids(0, some), pods))
     _rests(operator)
-    yield _row(
-        "CPU of the operator for an event that means nothing", "ms", [1000 * (operator.computed() - used) / some], at=at
-    )
+    event = 1000 * (operator.computed() - used) / some
+    yield _row(f"CPU for an event that means nothing; finished builds, {pods}", "ms", [event], at=at)
 
 
 def _rests(operator: OutsideOperator) -> None:
@@ -143,7 +171,7 @@ def _bursts(course: Course) -> Iterator[Row]:
         yield _row(ours, "pods/s", [size / each for each in taken.ours], at=size, beside=bare, reach=("ratio ≥ 0.6",))
         yield _row(bare, "pods/s", [size / each for each in taken.bare], at=size)
         cpu = [1000 * each for each in course.computed[size]]
-        yield _row("CPU of the operator for a build of these, from its creation to its end", "ms", cpu, at=size)
+        yield _row("CPU for a build of these, from its creation to its end", "ms", cpu, at=size)
 
 
 def _right(course: Course, record: burst.Record) -> Iterator[Row]:

@@ -20,10 +20,10 @@ ENDS: dict[str, Callable[[OutsideOperator], object]] = {
 
 
 def takeovers(
-    kubectl: Kubectl, space: Kubectl, directory: Path, settings: dict[str, Any], *, made: int, rounds: int
+    kubectl: Kubectl, space: Kubectl, directory: Path, settings: dict[str, Any], *, first: int, rounds: int
 ) -> Iterator[tuple[str, list[float]]]:
-    """How the leader went, and the seconds from then on. `made`: the ImageBuilds that there are, each with a pod."""
-    numbers = count(made)
+    """How the leader went, and the seconds from then on. `first`: the number of the first build to apply."""
+    numbers = count(first)
     with outside_operators(kubectl, directory, settings, 2) as operators:
         for word, end in ENDS.items():
             yield word, [_takeover(space, operators, end, next(numbers)) for _ in range(rounds)]
@@ -37,7 +37,7 @@ def _takeover(
     leader = until("one to lead, and one to stand by", lambda: _leader(operators), seconds=120)
     begun = time.perf_counter()
     end(leader)
-    asyncio.run(burst.builds(space, burst.ids(number, 1), number + 1))
+    asyncio.run(burst.builds(space, burst.ids(number, 1)))
     return time.perf_counter() - begun
 
 
