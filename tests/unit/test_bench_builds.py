@@ -35,6 +35,7 @@ PLACE = Place(
     wheels_image="",
 )
 ORDER = Order(url="http://git/app.git", branch="topic", image="r.test:5001/bench/app")
+ENDED = {"state": {"terminated": {"exitCode": 0}}}
 BUILD, POD = (BUILDS, "ns", "app"), (PODS, "ns", "app-1-1")
 
 
@@ -95,7 +96,8 @@ def test_the_time_of_a_build_is_told_in_parts_that_leave_nothing_out() -> None:
             PODS: [
                 event("app-1-1", 11, spec={}),
                 event("app-1-1", 11.5, spec={"nodeName": "n"}),
-                event("app-1-1", 16, spec={"nodeName": "n"}, status={"phase": "Succeeded"}),
+                event("app-1-1", 16, spec={"nodeName": "n"}, status={"phase": "Running", "containerStatuses": [ENDED]}),
+                event("app-1-1", 18, spec={"nodeName": "n"}, status={"phase": "Succeeded"}),
             ],
             BUILDS: [event("app", 10), event("app", 16.25, status={"phase": "Succeeded", "timings": timings})],
         }

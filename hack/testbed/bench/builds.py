@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from localcluster.work import Failure, say
 from testbed.bench.apps import App, large_layer, life, small_files, stages
@@ -55,7 +55,8 @@ def measure(bed: Bed) -> Iterator[Row]:
 
 def _plans(base: str, *, quick: bool) -> list[Plan]:
     if quick:
-        return [Plan(app=stages(base), ours=1, peers=1, modes=1)]
+        first = replace(life(base), changes=life(base).changes[:1])
+        return [Plan(app=first, ours=1, peers=1, modes=1)]
     return [
         Plan(app=life(base), ours=5, peers=2, modes=1),
         Plan(app=stages(base), ours=5, peers=2, modes=0),

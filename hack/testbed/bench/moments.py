@@ -54,7 +54,7 @@ class Moments:
             return self._seen[key][-1][1]
 
     def over(self, key: Key, seconds: float) -> float:
-        """When its phase was one of the last, as soon as it is."""
+        """When it was over, as soon as it is."""
         deadline = time.monotonic() + seconds
         while (found := self.first(key, is_over)) is None:
             if self._broken or time.monotonic() > deadline:
@@ -67,7 +67,11 @@ class Moments:
 
 
 def is_over(document: Document) -> bool:
-    return (document.get("status") or {}).get("phase") in OVER
+    """A pod is as soon as its containers are: the kubelet says so of its phase up to two seconds later."""
+    status = document.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    ended = bool(containers) and all("terminated" in each["state"] for each in containers)
+    return ended or status.get("phase") in OVER
 
 
 @contextmanager

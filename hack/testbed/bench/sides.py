@@ -1,6 +1,6 @@
 """The sides of a comparison: how each builds an order, and when that began and was over, by one and the same watch.
 
-It begins when the object is there, an ImageBuild or a pod, and ends when its phase says so. What a person's kubectl
+It begins when the object is there, an ImageBuild or a pod, and ends when that is over. What a person's kubectl
 takes before and after is the same for all and not in it.
 """
 
@@ -74,6 +74,12 @@ def others(site: Site) -> Iterator[Side]:
     yield _side(site, f"Docker-in-Docker {_upstream(versions['docker.io'])}", privileged, peers.docker)
 
 
+def _well(pod: Document) -> bool:
+    status = pod["status"]
+    ended = [each["state"].get("terminated", {}) for each in status.get("containerStatuses", [])]
+    return status["phase"] != "Failed" and all(each.get("exitCode") == 0 for each in ended)
+
+
 def _upstream(version: str) -> str:
     return version.partition("+")[0].partition("-")[0]
 
@@ -83,7 +89,7 @@ def _side(site: Site, title: str, kubectl: Kubectl, peer: Peer) -> Side:
         key = (PODS, kubectl.namespace, name)
         post(kubectl, f"/api/v1/namespaces/{kubectl.namespace}/pods", peer(kubectl, name, order))
         end = site.moments.over(key, _SECONDS)
-        if site.moments.newest(key)["status"]["phase"] != "Succeeded":
+        if not _well(site.moments.newest(key)):
             raise Failure(f"building {name} with {title}", "the pod has failed", _log(kubectl, name))
         start = site.moments.first(key) or end
         kubectl("delete", "pod", name, "--wait=false")  # what it has on the node's disk
