@@ -16,6 +16,7 @@ from generator.rights import policies
 from generator.troubleshooting import troubleshooting
 from imagebuild.api.crd import crd
 from imagebuild.api.names import GROUP, KIND, PLURAL
+from testbed.bench import files as bench
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "manifests" / "seccomp" / "profile.json"
@@ -47,6 +48,7 @@ def files() -> dict[Path, str]:
         **{GOLDEN / f"{name}.yaml": dump(*documents) for name, documents in golden(ROOT).items()},
         GOLDEN / "page-built.html": f"<!-- {MADE} -->\n{page.built()}",
         GOLDEN / "page-failed.html": f"<!-- {MADE} -->\n{page.failing()}",
+        **bench.made(),
     }
 
 
@@ -54,8 +56,8 @@ def outdated() -> list[Path]:
     """Files that differ from what the code says, and golden files and templates that nothing makes any more."""
     wanted = files()
     different = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    there = [*sorted(GOLDEN.glob("*.yaml")), *sorted((CHART / "templates").glob("*"))]
-    return [*different, *(path for path in there if path not in wanted)]
+    there = [*GOLDEN.glob("*.yaml"), *(CHART / "templates").glob("*"), *bench.FIGURES.glob("*.svg")]
+    return [*different, *(path for path in sorted(there) if path not in wanted)]
 
 
 def _argo_cd() -> dict[str, object]:

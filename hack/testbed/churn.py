@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebuild.api import names
 from testbed.kubectl import Document, Kubectl, until
-from testbed.kwok import SIMULATED, simulated_node
+from testbed.kwok import build, simulated_node
 from testbed.outside import OutsideOperator, outside_operators
 
 _SETTINGS: dict[str, Any] = {"limits": {"running": 200, "runningPerNamespace": 200}}
@@ -53,7 +52,7 @@ def churn(kubectl: Kubectl, space: Kubectl, directory: Path, plan: Plan) -> Iter
             due = begun + (number + 1) * plan.every
             while time.monotonic() < due:
                 second = time.monotonic()
-                space.apply(*(_build(index) for index in range(created, created + plan.rate)))
+                space.apply(*(build(f"ok-{index}") for index in range(created, created + plan.rate)))
                 created += plan.rate
                 _delete_old(space, plan.kept)
                 operator.start_if_it_has_ended()
@@ -63,19 +62,6 @@ def churn(kubectl: Kubectl, space: Kubectl, directory: Path, plan: Plan) -> Iter
                 break
         until("all builds to end", lambda: not _unfinished(space.items("imagebuilds")), seconds=300, pause=1)
         yield _sample(space, operator, (time.monotonic() - begun) / 60, created)
-
-
-def _build(number: int) -> Document:
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
-        "metadata": {"name": f"ok-{number}"},
-        "spec": {
-            "dockerfile": {"inline": f"FROM busybox:1.37\nRUN echo {number}\n"},
-            "output": {"discard": True},
-            "pod": {"nodeSelector": SIMULATED},
-        },
-    }
 
 
 def _delete_old(space: Kubectl, kept: int) -> None:

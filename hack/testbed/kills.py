@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from imagebuild.api import names
-from testbed import registry
+from testbed import kwok, registry
 from testbed.kubectl import Document, Kubectl, until
-from testbed.kwok import FATES, REAL, SIMULATED, Fate, digest, simulated_node
+from testbed.kwok import FATES, REAL, Fate, digest, simulated_node
 from testbed.outside import OutsideOperator, outside_operators
 from testbed.podwatch import PodWatch, SeenPod, caught_up, watching
 
@@ -87,22 +87,22 @@ def _builds(spaces: Sequence[Kubectl], plan: Plan) -> Iterator[tuple[Kubectl, Do
     left = plan.real
     for number in range(plan.builds):
         fate = _MIX[number % len(_MIX)]
-        yield simulated[number % len(simulated)], _build(f"{fate}-{number}", SIMULATED, {"discard": True})
+        yield simulated[number % len(simulated)], kwok.build(f"{fate}-{number}")
         if number % every == 0 and left:
             left -= 1
             name = f"real-{number}"
-            yield real, _build(name, REAL, {"images": [_image(real, name)]})
+            yield real, _build(name, _image(real, name))
 
 
-def _build(name: str, node: dict[str, str], output: Document) -> Document:
+def _build(name: str, image: str) -> Document:
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
         "metadata": {"name": name},
         "spec": {
             "dockerfile": {"inline": _REAL_DOCKERFILE.format(name=name)},
-            "output": output,
-            "pod": {"nodeSelector": node},
+            "output": {"images": [image]},
+            "pod": {"nodeSelector": REAL},
         },
     }
 

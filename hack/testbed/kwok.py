@@ -25,6 +25,7 @@ NODE = "imagebuild-simulated"
 SIMULATED = {"imagebuild.test/node": "simulated"}
 REAL = {"kubernetes.io/os": "linux"}
 """Node selectors. Every kubelet gives its node this label; the simulated node has none, and so no DaemonSets either."""
+_TAINT = {"key": "imagebuild.test/simulated", "effect": "NoSchedule"}
 _DIGEST = "sha256:%s"
 _ROOM = {"cpu": "1k", "memory": "1Ti", "pods": "100k", "ephemeral-storage": "100Ti"}
 
@@ -47,16 +48,37 @@ FATES = {
 """Evicted: the kubelet says so of the first pod. Lost: somebody deletes the first pod."""
 
 
+def build(name: str) -> Document:
+    """An ImageBuild whose pods the simulated node gets."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": name},
+        "spec": {
+            "dockerfile": {"inline": f"FROM busybox:1.37\nRUN echo {name} > /name\n"},
+            "output": {"discard": True},
+            "pod": {"nodeSelector": SIMULATED, "tolerations": [{**_TAINT, "operator": "Exists"}]},
+        },
+    }
+
+
+def result(pod_name: str) -> str:
+    """What a pod ends with that has built an image."""
+    return _result(digest(pod_name))
+
+
 def digest(pod_name: str) -> str:
     return _DIGEST % hashlib.sha256(pod_name.encode()).hexdigest()
 
 
 @contextmanager
-def simulated_node(kubectl: Kubectl, directory: Path, *, seconds: float) -> Iterator[None]:
-    """A node whose build pods live so long, and up to twice that. Other pods that it may get never start."""
+def simulated_node(kubectl: Kubectl, directory: Path, *, seconds: float | None) -> Iterator[None]:
+    """A node whose build pods live so long, and up to twice that, or do nothing by themselves. It gets no others."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "kwok.yaml"
-    config.write_text("\n---\n".join(json.dumps(stage) for stage in stages(round(seconds * 1000))))
+    config.write_text(
+        "\n---\n".join(json.dumps(stage) for stage in stages(None if seconds is None else round(seconds * 1000)))
+    )
     program = gobuild.binary(pins.load(), places.find().cache, "kwok")
     selector = ",".join(f"{key}={value}" for key, value in SIMULATED.items())
     command = [str(program), f"--config={config}", f"--kubeconfig={kubectl.place.kubeconfig}"]
@@ -66,7 +88,7 @@ def simulated_node(kubectl: Kubectl, directory: Path, *, seconds: float) -> Iter
     try:
         with (directory / "kwok.log").open("w") as log, subprocess.Popen([*command, *manage], stderr=log) as kwok:
             try:
-                until("the simulated node to be free of taints", lambda: _schedulable(kubectl), seconds=60)
+                until("the simulated node to have no other taint", lambda: _schedulable(kubectl), seconds=60)
                 yield
             finally:
                 kwok.kill()
@@ -79,6 +101,7 @@ def _node() -> Document:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": NODE, "labels": SIMULATED},
+        "spec": {"taints": [_TAINT]},
         "status": {
             "capacity": _ROOM,
             "allocatable": _ROOM,
@@ -87,20 +110,26 @@ def _node() -> Document:
 
 
 def _schedulable(kubectl: Kubectl) -> bool:
-    return not kubectl.get("node", NODE)["spec"].get("taints")
+    return [taint["key"] for taint in kubectl.get("node", NODE)["spec"]["taints"]] == [_TAINT["key"]]
 
 
-def stages(life: int) -> list[Document]:
+def stages(life: int | None) -> list[Document]:
     """kwok's configuration: which objects it takes how far, after how many milliseconds, with which status."""
-    first_of_lost = f'(.metadata.name | startswith("lost-")) and (.metadata.labels["{names.LABEL_ATTEMPT}"] == "1")'
-    running = [_where(".status.phase", "Running"), _LIVE]
     ready = '.status.conditions.[] | select(.type == "Ready") | .status'
     return [
         _stage("Node", "is-ready", {"matchExpressions": [_where(ready, "True", "NotIn")]}, 0, _READY),
+        *([] if life is None else _lives(life)),
+        _stage("Pod", "goes", _build_pod({**_LIVE, "operator": "Exists"}), 0),
+    ]
+
+
+def _lives(life: int) -> list[Document]:
+    first_of_lost = f'(.metadata.name | startswith("lost-")) and (.metadata.labels["{names.LABEL_ATTEMPT}"] == "1")'
+    running = [_where(".status.phase", "Running"), _LIVE]
+    return [
         _stage("Pod", "runs", _build_pod(_where(".status.phase", "Pending"), _LIVE), 0, _filled(_RUNS)),
         _stage("Pod", "ends", _build_pod(*running, _where(first_of_lost, "false")), life, _filled(_ENDS)),
         _stage("Pod", "is-lost", _build_pod(*running, _where(first_of_lost, "true")), life),
-        _stage("Pod", "goes", _build_pod({**_LIVE, "operator": "Exists"}), 0),
     ]
 
 
@@ -120,7 +149,8 @@ def _stage(kind: str, name: str, selector: Document, delay: int, status: str = "
 
 
 def _build_pod(*expressions: Document) -> Document:
-    return {"matchLabels": {names.MANAGED_BY: names.MANAGER}, "matchExpressions": list(expressions)}
+    attempt = {"key": f'.metadata.labels["{names.LABEL_ATTEMPT}"]', "operator": "Exists"}
+    return {"matchExpressions": [attempt, *expressions]}
 
 
 def _where(key: str, value: str, operator: str = "In") -> Document:
@@ -187,15 +217,19 @@ containerStatuses:
 """
 
 
+def _result(built: str) -> str:
+    essentials = Essentials(reason=Reason.BUILT, digest=built)
+    return dump(BuildResult(essentials=essentials, details=Details(images=("simulated:1",))))
+
+
 def _filled(template: str) -> str:
-    built = Essentials(reason=Reason.BUILT, digest=_DIGEST)
     failed = Essentials(reason=Reason.STEP_FAILED)
     failure = Failure(step="RUN false", exit_code=1)
     values = {
         "CONTAINER": layout.CONTAINER,
         "ATTEMPT": names.LABEL_ATTEMPT,
         # JSON's string literals are Go's, too
-        "BUILT": json.dumps(dump(BuildResult(essentials=built, details=Details(images=("simulated:1",))))),
+        "BUILT": json.dumps(_result(_DIGEST)),
         "FAILED": json.dumps(dump(BuildResult(essentials=failed, details=Details(failure=failure)))),
     }
     for name, value in values.items():

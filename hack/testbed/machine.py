@@ -16,13 +16,22 @@ _GIB = 2**30
 
 
 def description(kubectl: Kubectl) -> str:
+    return ", ".join(facts(kubectl).values())
+
+
+def facts(kubectl: Kubectl) -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     system = platform.system()
     with suppress(OSError):
         system = platform.freedesktop_os_release()["PRETTY_NAME"]
     server = json.loads(kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
-    return (
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, imagebuild {__version__} ({git('rev-parse', '--short', 'HEAD')}), "
-        f"Kubernetes {server}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, {system}, kernel {platform.release()}"
-    )
+    return {
+        "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        "imagebuild": f"imagebuild {__version__} ({git('describe', '--always', '--dirty', '--exclude=*')})",
+        "kubernetes": f"Kubernetes {server}",
+        "python": f"Python {platform.python_version()}",
+        "cores": f"{os.cpu_count()} cores",
+        "memory": f"{memory:.0f} GiB",
+        "system": system,
+        "kernel": f"kernel {platform.release()}",
+    }

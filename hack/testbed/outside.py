@@ -8,10 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from testbed.deploy import NAMESPACE, operator_config, without_operator
 from testbed.kubectl import Kubectl
@@ -29,6 +34,7 @@ class OutsideOperator:
             "KUBECONFIG": kubectl.place.kubeconfig,
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._listen = ""
         self.starts = 0
 
     @property
@@ -37,7 +43,14 @@ class OutsideOperator:
         return self._process.pid
 
     def start(self) -> None:
-        command = (sys.executable, "-m", "imagebuild.controller", f"--config={self._config}", f"--listen={_free()}")
+        self._listen = _free()
+        command = (
+            sys.executable,
+            "-m",
+            "imagebuild.controller",
+            f"--config={self._config}",
+            f"--listen={self._listen}",
+        )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._arguments], env=self._environment, stdout=log, stderr=log
@@ -68,6 +81,36 @@ class OutsideOperator:
         """Its memory in KiB."""
         said = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
         return int(said.stdout)
+
+    def computed(self) -> float:
+        """Seconds of a processor that it has used since it was started."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def is_ready(self) -> bool:
+        try:
+            return self._asked("readyz") == b"ok\n"
+        except OSError:
+            return False  # it says why not, or does not listen yet
+
+    def leads(self) -> bool:
+        return self.is_ready() and any(sample.value for sample in self._samples("imagebuild_leader"))
+
+    def requests(self) -> Counter[str]:
+        """By its own count, what it has asked the API server for since it was started, such as "create pods"."""
+        found: Counter[str] = Counter()
+        for sample in self._samples("imagebuild_api_requests_total"):
+            found[f"{sample.labels['verb']} {sample.labels['resource']}"] += int(sample.value)
+        return found
+
+    def _samples(self, name: str) -> list[Sample]:
+        families = text_string_to_metric_families(self._asked("metrics").decode())
+        return [sample for family in families for sample in family.samples if sample.name == name]
+
+    def _asked(self, page: str) -> bytes:
+        with urllib.request.urlopen(f"http://{self._listen}/{page}", timeout=10) as answer:
+            said: bytes = answer.read()
+            return said
 
 
 @contextmanager

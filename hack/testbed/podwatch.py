@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class SeenPod:
 class PodWatch:
     pods: dict[str, SeenPod] = field(default_factory=dict)
     """By uid, in the order of creation."""
+    owned: defaultdict[str, list[SeenPod]] = field(default_factory=lambda: defaultdict(list))
+    """By the uid of their ImageBuild."""
     doubled: list[str] = field(default_factory=list)
     """Moments with two live pods of one build."""
     version: int = 0
@@ -45,29 +48,28 @@ class PodWatch:
         if event["type"] == "BOOKMARK":
             return
         seen = observe(document)
-        pod = self.pods.setdefault(seen.uid, SeenPod(seen.name, seen.uid, seen.owner_uid, seen.attempt))
+        if seen.uid not in self.pods:
+            self.pods[seen.uid] = SeenPod(seen.name, seen.uid, seen.owner_uid, seen.attempt)
+            self.owned[seen.owner_uid].append(self.pods[seen.uid])
+        pod = self.pods[seen.uid]
         pod.live = seen.live and event["type"] != "DELETED"
         live = [other.name for other in self.of(pod.owner) if other.live]
         if event["type"] == "ADDED" and len(live) > 1:
             self.doubled.append(" and ".join(live))
 
     def of(self, owner: str) -> list[SeenPod]:
-        return [pod for pod in self.pods.values() if pod.owner == owner]
+        return self.owned.get(owner, [])
 
     def created_again(self) -> list[str]:
         """Names that more than one pod has had."""
-        every = [pod.name for pod in self.pods.values()]
-        return sorted({name for name in every if every.count(name) > 1})
+        return sorted(name for name, count in Counter(pod.name for pod in self.pods.values()).items() if count > 1)
 
 
 @contextmanager
 def watching(kubectl: Kubectl) -> Iterator[PodWatch]:
     """Build pods of the whole cluster, from now on."""
-    selector = f"labelSelector={names.MANAGED_BY}%3D{names.MANAGER}"
-    start = json.loads(kubectl("get", "--raw", f"/api/v1/pods?limit=1&{selector}"))["metadata"]["resourceVersion"]
-    path = f"/api/v1/pods?watch=1&resourceVersion={start}&timeoutSeconds={_HOURS * 3600}&{selector}"
     watch = PodWatch()
-    with subprocess.Popen(kubectl.command("get", "--raw", path), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(from_now_on(kubectl), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         thread = threading.Thread(target=_read, args=(watch, process.stdout), daemon=True)
         thread.start()
@@ -76,6 +78,15 @@ def watching(kubectl: Kubectl) -> Iterator[PodWatch]:
         finally:
             process.kill()
             thread.join()
+
+
+def from_now_on(kubectl: Kubectl) -> list[str]:
+    """The command that prints what happens to build pods, of the whole cluster or of one namespace."""
+    pods = f"/api/v1/namespaces/{kubectl.namespace}/pods" if kubectl.namespace else "/api/v1/pods"
+    selector = f"labelSelector={names.MANAGED_BY}%3D{names.MANAGER}"
+    start = json.loads(kubectl("get", "--raw", f"{pods}?limit=1&{selector}"))["metadata"]["resourceVersion"]
+    path = f"{pods}?watch=1&resourceVersion={start}&timeoutSeconds={_HOURS * 3600}&{selector}"
+    return kubectl.command("get", "--raw", path)
 
 
 def _read(watch: PodWatch, lines: Iterable[str]) -> None:

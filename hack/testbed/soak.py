@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 
@@ -17,8 +14,7 @@ from testbed.deploy import deploy
 from testbed.kubectl import Kubectl, KubectlError
 from testbed.machine import description
 from testbed.place import place
-
-BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
+from testbed.space import namespaces
 
 
 def main(arguments: list[str]) -> int:
@@ -71,7 +67,7 @@ def _kills(kubectl: Kubectl, directory: Path, flags: argparse.Namespace) -> bool
         seed=flags.seed,
         replicas=flags.replicas,
     )
-    with _namespaces(kubectl, "a", "b", "real") as spaces:
+    with namespaces(kubectl, "soak", "a", "b", "real") as spaces:
         report = kills.builds_under_kills(kubectl, spaces, directory, plan)
     print(" builds    pods  kills  on their way  seconds  lost  doubled  wrong")
     way = f"{min(report.unfinished_at_kills)}…{max(report.unfinished_at_kills)}, {mean(report.unfinished_at_kills):.0f}"
@@ -88,7 +84,7 @@ def _churn(kubectl: Kubectl, directory: Path, flags: argparse.Namespace) -> bool
     plan = churn.Plan(minutes=flags.minutes, rate=flags.rate, kept=flags.kept, every=flags.every)
     print(" minute  created  there  unfinished    MiB  starts")
     sample = None
-    with _namespaces(kubectl, "churn") as (space,):
+    with namespaces(kubectl, "soak", "churn") as (space,):
         for sample in churn.churn(kubectl, space, directory, plan):
             print(
                 f"{sample.minute:7.1f} {sample.created:8} {sample.there:6} {sample.unfinished:11} "
@@ -96,14 +92,3 @@ def _churn(kubectl: Kubectl, directory: Path, flags: argparse.Namespace) -> bool
                 flush=True,
             )
     return sample is not None and (sample.unfinished, sample.starts) == (0, 1)
-
-
-@contextmanager
-def _namespaces(kubectl: Kubectl, *suffixes: str) -> Iterator[list[Kubectl]]:
-    made = [f"soak-{secrets.token_hex(3)}-{suffix}" for suffix in suffixes]
-    for name in made:
-        kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": BASELINE}})
-    try:
-        yield [kubectl.within(name) for name in made]
-    finally:
-        kubectl("delete", "namespace", "--wait=false", *made)

@@ -23,9 +23,10 @@ from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
-from imagebuild.controller.store import Store
+from imagebuild.controller.store import Listed, Store
 from imagebuild.core.admit import Key
 from imagebuild.core.observe import observe
+from imagebuild.core.policy import within
 from make import Document
 
 BUILD, POD = "build", "pod"
@@ -198,7 +199,7 @@ class Operator:
             self.store,
             self.queue,
             self.slots,
-            config,
+            lambda namespace: within(config(), namespace),
             claims=ClaimKeeper(FakeCluster(truth), self.store, config),
             pace=Pace(),
             written=lambda build, status: None,
@@ -208,15 +209,17 @@ class Operator:
 
     def relist(self) -> None:
         self.unheard.clear()
-        version = self._truth.version
-        builds = self.store.replace_builds(self._truth.builds.values(), version)
-        for key in builds | self.store.replace_pods(self._truth.pods.values(), version):
+        builds, pods = Listed(self.store.put_build), Listed(self.store.put_pod)
+        for listed, documents in ((builds, self._truth.builds), (pods, self._truth.pods)):
+            metadata = {"resourceVersion": str(self._truth.version)}
+            for key in listed.add({"metadata": metadata, "items": list(documents.values())}):
+                self._news(key)
+        for key in self.store.keep_builds(builds) | self.store.keep_pods(pods):
             self._news(key)
 
     def reconfigured(self) -> None:
-        for build in self.store.builds():
-            if not build.finished:
-                self._news((build.namespace, build.name))
+        for build in self.store.unfinished():
+            self._news((build.namespace, build.name))
 
     def hear(self, number: int) -> None:
         for kind, event, document in list(itertools.islice(self.unheard, number)):

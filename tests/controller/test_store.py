@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 import make
+from imagebuild.api.imagebuild import parse
+from imagebuild.api.status import ImageBuildStatus, Phase, Run
 from imagebuild.contract.reasons import Reason
-from imagebuild.controller.store import Store
+from imagebuild.controller.store import Listed, Store
 from imagebuild.core.observe import State
 
 Document = dict[str, Any]
@@ -26,6 +28,21 @@ def build(version: int, **given: Any) -> Document:
 
 def pod(version: int, status: Document, **given: Any) -> Document:
     return at_version(make.pod_document(status=status, **given), version)
+
+
+def list_builds(store: Store, items: list[Document], version: int) -> set[tuple[str, str]]:
+    """The keys of what is news, or gone."""
+    listed = Listed(store.put_build)
+    return listed.add(page(items, version)) | store.keep_builds(listed)
+
+
+def list_pods(store: Store, items: list[Document], version: int) -> set[tuple[str, str]]:
+    listed = Listed(store.put_pod)
+    return listed.add(page(items, version)) | store.keep_pods(listed)
+
+
+def page(items: list[Document], version: int) -> Document:
+    return {"metadata": {"resourceVersion": str(version)}, "items": items}
 
 
 def test_a_build_of_the_past_is_no_news() -> None:
@@ -86,7 +103,7 @@ def test_a_deleted_pod_is_remembered_as_long_as_its_build_may_not_know_how_it_en
     store.put_pod(pod(20, make.running()))
     assert store.drop_pod(pod(22, make.built())) == KEY
     assert [seen.reason for seen in store.pods(KEY)] == [Reason.BUILT]
-    assert store.replace_pods([], 30) == {KEY}
+    assert list_pods(store, [], 30) == {KEY}
     assert store.pods(KEY) == ()
 
 
@@ -101,8 +118,8 @@ def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
     store = Store()
     store.put_build(build(10))
     store.put_pod(pod(11, make.running()))
-    assert store.replace_builds([], 9) == store.replace_pods([], 10) == set()
-    assert store.replace_builds([], 10) == store.replace_pods([], 11) == {KEY}
+    assert list_builds(store, [], 9) == list_pods(store, [], 10) == set()
+    assert list_builds(store, [], 10) == list_pods(store, [], 11) == {KEY}
     assert store.build(KEY) is None
     assert store.pods(KEY) == ()
     assert list(store.running(LONG_AGO)) == []
@@ -111,9 +128,21 @@ def test_what_a_list_lacks_is_gone_unless_it_is_newer_than_the_list() -> None:
 def test_a_list_tells_what_events_have_not() -> None:
     store = Store()
     store.put_pod(pod(11, make.running()))
-    assert store.replace_pods([pod(12, make.built())], 15) == {KEY}
-    assert store.replace_builds([build(10)], 15) == {KEY}
-    assert store.replace_builds([build(10)], 16) == set()
+    assert list_pods(store, [pod(12, make.built())], 15) == {KEY}
+    assert list_builds(store, [build(10)], 15) == {KEY}
+    assert list_builds(store, [build(10)], 16) == set()
+
+
+def test_a_list_of_several_pages_is_as_old_as_the_oldest_and_lacks_nothing_that_is_on_one_of_them() -> None:
+    store = Store()
+    store.put_build(build(10))
+    store.put_build(build(11, name="other", uid="other-uid"))
+    store.put_build(build(12, name="gone", uid="gone-uid"))
+    listed = Listed(store.put_build)
+    assert listed.add(page([build(10)], 14)) == set()
+    assert listed.add(page([build(13, name="other", uid="other-uid")], 12)) == {("team-a", "other")}
+    assert store.keep_builds(listed) == {("team-a", "gone")}
+    assert [kept.name for kept in store.unfinished()] == ["shop", "other"]
 
 
 def test_pods_that_are_not_ours_are_nobodys() -> None:
@@ -137,9 +166,61 @@ def test_a_pod_whose_owner_was_taken_off_it_is_still_in_the_way_of_the_next_one_
     orphan = pod(11, make.running())
     owners = [{**orphan["metadata"]["ownerReferences"][0], "controller": controller}] if controller is not None else []
     orphan = {**orphan, "metadata": {**orphan["metadata"], "ownerReferences": owners}}
-    assert store.replace_pods([orphan], 12) == {KEY}
+    assert list_pods(store, [orphan], 12) == {KEY}
     assert [(seen.owner_uid, seen.live) for seen in store.pods(KEY)] == [("", True)]
     assert store.orphans() == [("team-a", orphan["metadata"]["name"], orphan["metadata"]["uid"])]
+
+
+# --- builds that are over, which are kept as text
+
+
+OVER = ImageBuildStatus(phase=Phase.SUCCEEDED, reason=Reason.BUILT, run=Run(number=1, inputs_hash="1"), attempt=1)
+OPEN = OVER.model_copy(update={"phase": Phase.RUNNING, "pod_uid": "another"})
+
+
+def test_a_build_that_is_over_says_the_same_as_before() -> None:
+    store = Store()
+    document = build(10, status=OVER)
+    store.put_build(at_version({**document, "metadata": {**document["metadata"], "managedFields": [{}]}}, 11))
+    assert store.build(KEY) == parse(at_version(document, 11))
+    assert list(store.unfinished()) == []
+    assert list(store.phases()) == [Phase.SUCCEEDED]
+
+
+def test_one_that_begins_again_is_unfinished() -> None:
+    store = Store()
+    store.put_build(build(10, status=OVER))
+    assert store.put_build(build(9)) is None
+    assert store.put_build(build(11)) == KEY
+    assert [each.resource_version for each in store.unfinished()] == ["11"]
+    assert list(store.phases()) == [Phase.PENDING]
+
+
+@pytest.mark.parametrize("status", [OVER, OPEN], ids=["over", "open"])
+def test_what_a_status_has_of_a_pod_is_told(status: ImageBuildStatus) -> None:
+    store = Store()
+    store.put_pod(pod(20, make.built()))
+    ((key, seen),) = store.all_pods()
+    assert not store.told(key, seen), "a pod whose ImageBuild is gone is the garbage collector's"
+    store.put_build(build(10, status=status.model_copy(update={"attempt": 0})))
+    assert not store.told(key, seen)
+    store.put_build(build(11, status=status))
+    assert store.told(key, seen)
+
+
+def test_a_deleted_pod_of_a_build_that_is_over_is_forgotten() -> None:
+    store = Store()
+    store.put_build(build(10, status=OVER))
+    store.put_pod(pod(20, make.running()))
+    store.drop_pod(pod(22, make.built()))
+    assert store.pods(KEY) == ()
+
+
+def test_of_a_group_those_that_are_over_stay_parsed() -> None:
+    store = Store()
+    store.put_build(build(1, spec={**make.SPEC, "concurrency": {"group": "main"}}, status=OVER))
+    assert store.build(KEY) is store.build(KEY)
+    assert list(store.unfinished()) == []
 
 
 # --- what admission looks at
@@ -171,5 +252,5 @@ def test_a_group_has_the_builds_that_name_it_now() -> None:
     assert set(store.group(("team-a", "main"))) == {("team-a", "other")}
     assert set(store.group(("team-a", "next"))) == {KEY}
     store.drop_build(build(4, spec=in_group, name="other", uid="other-uid"))
-    store.replace_builds([], 9)
+    list_builds(store, [], 9)
     assert set(store.group(("team-a", "main"))) == set(store.group(("team-a", "next"))) == set()

@@ -119,7 +119,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_fails_nothing(pod: Pod) -> N
 
 
 def test_a_daemon_that_dies_in_the_middle_is_noticed_at_once(pod: Pod) -> None:
-    pod.behave(daemon_lives=0.5, calls=[{"sleep": 60}])
+    pod.behave(daemon_lives=2, calls=[{"sleep": 60}])
     found, _, _ = pod.run(INLINE)
     assert found.essentials.reason is Reason.DAEMON_DIED
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from imagebuild.contract.plan import BranchCache, IfExists, Output, Plan
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.command import Inputs, buildctl, made_from, pushed
+from imagebuild.runner.command import Inputs, buildctl, made_from
+from imagebuild.runner.reference import pushed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 INPUTS = Inputs(

@@ -11,6 +11,7 @@ __all__ = [
     "CLIENT_CERTIFICATES_DIR",
     "CONTAINER",
     "EXIT_FAILED",
+    "OURS",
     "PLAN_FILE",
     "POD_INFO_DIR",
     "PROXY_PORT",
@@ -81,6 +82,9 @@ TERMINATION_LOG = "/dev/termination-log"
 SUB_IDS_IN_POD = "user:1:999\nuser:1001:64535\n"
 """/etc/subuid and /etc/subgid of a pod with `hostUsers: false`: such a pod has ids 0 to 65,535, the runner is 1000, and
 these are all others but root. One range from 1001 up would leave images without nobody, 65534."""
+
+OURS = "imagebuild: "
+"""How each line of the log begins that is the runner's own."""
 
 EXIT_FAILED = 1
 """What the runner exits with whenever the build did not succeed; the reason is in the result, never in the code."""

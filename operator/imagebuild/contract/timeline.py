@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from imagebuild.contract.codec import decode, encode
+from imagebuild.contract.layout import OURS
 
-__all__ = ["LIMIT", "OURS", "PREFIX", "WORD", "State", "Step", "Timeline", "dump", "parse"]
+__all__ = ["LIMIT", "PREFIX", "WORD", "State", "Step", "Timeline", "dump", "parse"]
 
-OURS = "imagebuild: "
-"""How each line begins that is the runner's own."""
 WORD = "timeline "
 PREFIX = OURS + WORD
 LIMIT = 12_288

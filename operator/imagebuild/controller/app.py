@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-from imagebuild.api.status import Phase
 from imagebuild.controller.claims import ClaimKeeper
 from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
@@ -20,7 +19,7 @@ from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.reconcile import Reconciler
 from imagebuild.controller.slots import Slots
-from imagebuild.controller.store import Store
+from imagebuild.controller.store import Listed, Store
 from imagebuild.controller.telemetry import Telemetry
 from imagebuild.controller.tracing import Traces
 from imagebuild.core.admit import Key
@@ -61,7 +60,7 @@ class App:
             self.store,
             self.queue,
             self._slots,
-            lambda: config.current,
+            config.within,
             claims=self._claims,
             pace=pace,
             written=Telemetry(metrics, self._events, self._traces).written,
@@ -112,9 +111,8 @@ class App:
 
     def _reconfigured(self) -> None:
         """Limits, retries, hold: any of it may be what an unfinished build waits for."""
-        for build in self.store.builds():
-            if not build.finished:
-                self.news((build.namespace, build.name))
+        for build in self.store.unfinished():
+            self.news((build.namespace, build.name))
 
     def relisted(self) -> None:
         """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""
@@ -130,8 +128,8 @@ class App:
             return
         while True:
             try:
-                builds, builds_version = await _whole(self._cluster.builds())
-                pods, pods_version = await _whole(self._cluster.pods())
+                builds = await self._read(self._cluster.builds(), Listed(self.store.put_build))
+                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod))
             except ClusterError as error:
                 asked = error.retry_after if isinstance(error, ApiError) else 0.0
                 seconds = max(asked, self.pace.reconnect)
@@ -139,8 +137,14 @@ class App:
                 await asyncio.sleep(seconds)
             else:
                 break
-        for key in self.store.replace_builds(builds, builds_version) | self.store.replace_pods(pods, pods_version):
+        for key in self.store.keep_builds(builds) | self.store.keep_pods(pods):
             self.news(key)
+
+    async def _read(self, pages: AsyncIterator[Document], listed: Listed) -> Listed:
+        async for page in pages:
+            for key in listed.add(page):
+                self.news(key)
+        return listed
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -153,7 +157,7 @@ class App:
 
     def _now(self) -> Now:
         return Now(
-            builds=Counter(build.status.phase or Phase.PENDING for build in self.store.builds()),
+            builds=Counter(self.store.phases()),
             waiting=self._slots.waiting,
             running=len(self.store.live),
             queued=self.queue.depth,
@@ -183,13 +187,3 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
-
-
-async def _whole(pages: AsyncIterator[Document]) -> tuple[list[Document], int]:
-    """All items of the lists, and a version that none of these is older than."""
-    items: list[Document] = []
-    versions: list[int] = []
-    async for page in pages:
-        versions.append(int(page["metadata"]["resourceVersion"]))
-        items += page["items"]
-    return items, min(versions)

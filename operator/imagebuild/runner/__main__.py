@@ -1,29 +1,40 @@
-"""The runner's entry: plan in, result out on every way out. Exit code 0 if the image is there, else 1."""
+"""The runner's entry: plan in, result out on every way out. Exit code 0 if the image is there, else 1.
+
+What is imported here and by session.py delays each build. What is not needed before the daemon is on its way, or only
+now and then, is imported where it is used.
+"""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import sys
 import threading
-import traceback
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from imagebuild.contract import layout, plan
 from imagebuild.contract.codec import DecodeError
 from imagebuild.contract.reasons import Fault, Reason
-from imagebuild.contract.result import BuildResult, Essentials, dump
 from imagebuild.runner import log
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import reap_orphans, say
 from imagebuild.runner.stop import Stop
 
 if TYPE_CHECKING:
+    import argparse
+
+    from imagebuild.contract.result import BuildResult
     from imagebuild.runner.journal import Journal
 
 _SUCCESS = {Reason.BUILT, Reason.ALREADY_BUILT}
+_PLACES = {
+    "plan": layout.PLAN_FILE,
+    "stop": layout.STOP_FILE,
+    "work": layout.WORK_DIR,
+    "result": layout.TERMINATION_LOG,
+}
 _ARCHIVE_SECONDS = 30.0
 """The image is there, and whoever waits for the build waits for this."""
 _ARCHIVE_SECONDS_STOPPED = 8.0
@@ -31,7 +42,9 @@ _ARCHIVE_SECONDS_STOPPED = 8.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    flags = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    defaults = SimpleNamespace(**{name: Path(place) for name, place in _PLACES.items()})
+    flags = parser().parse_args(words) if words else defaults
     stop = Stop(flags.stop)
     stop.watch()
     if os.getpid() == 1:
@@ -92,6 +105,8 @@ def _end(file: Path, result: BuildResult) -> int:
 
 def _write(file: Path, result: BuildResult) -> None:
     """Over what is there, which is never gone for a moment: whoever kills the pod gets the one or the other."""
+    from imagebuild.contract.result import dump  # noqa: PLC0415
+
     content = dump(result).encode()
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o644), "wb") as written:
         written.write(content)
@@ -99,12 +114,16 @@ def _write(file: Path, result: BuildResult) -> None:
 
 
 def _bug(error: Exception) -> BuildResult:
+    import traceback  # noqa: PLC0415
+
     for line in traceback.format_exc().splitlines():
         log.write(line)
     return _ended(Reason.RUNNER_FAILED, f"{type(error).__name__}: {error}")
 
 
 def _ended(reason: Reason, message: str) -> BuildResult:
+    from imagebuild.contract.result import BuildResult, Essentials  # noqa: PLC0415
+
     return BuildResult(essentials=Essentials(reason=reason, message=message))
 
 
@@ -121,14 +140,14 @@ def _summarize(result: BuildResult) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
+    import argparse  # noqa: PLC0415 no pod gives arguments
+
     flags = argparse.ArgumentParser(
         prog="imagebuild.runner",
         description="Runs one build as a plan says. The defaults are the places in a build pod.",
     )
-    flags.add_argument("--plan", type=Path, default=Path(layout.PLAN_FILE), help="default: %(default)s")
-    flags.add_argument("--stop", type=Path, default=Path(layout.STOP_FILE), help="default: %(default)s")
-    flags.add_argument("--work", type=Path, default=Path(layout.WORK_DIR), help="default: %(default)s")
-    flags.add_argument("--result", type=Path, default=Path(layout.TERMINATION_LOG), help="default: %(default)s")
+    for name, place in _PLACES.items():
+        flags.add_argument(f"--{name}", type=Path, default=Path(place), help="default: %(default)s")
     return flags
 
 

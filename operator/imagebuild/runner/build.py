@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagebuild.contract import timeline
+from imagebuild.contract import layout, timeline
 from imagebuild.contract.codec import encode
 from imagebuild.contract.plan import Plan
 from imagebuild.contract.reasons import Reason
@@ -32,8 +32,10 @@ TIMELINE = "timeline.json"
 """Beside the other reports, once BuildKit has ended: when each step was done."""
 
 _LOOK_EVERY_SECONDS = 0.05
+_ENDING_SECONDS = 0.001
+"""Between two looks for the end of a buildctl that has said its last word."""
 _LAST_LINES = 60
-_OURS = timeline.OURS.encode()
+_OURS = layout.OURS.encode()
 _PERHAPS_THE_DAEMON = {Reason.UNKNOWN, Reason.DAEMON_DIED, Reason.REGISTRY_UNAVAILABLE}
 """What a buildctl says that has lost its daemon, depending on what it was doing."""
 _DAEMON_SEEN_DEAD_SECONDS = 0.5
@@ -138,7 +140,7 @@ class Build:
             except Problem as problem:
                 process.end(running)
                 return _End(problem=problem)
-            time.sleep(_LOOK_EVERY_SECONDS)
+            output.wait(_LOOK_EVERY_SECONDS)
         return _End()
 
     def _unsaid(self, trace: Trace) -> int:
@@ -207,6 +209,12 @@ class _Output:
         self.lines = 0
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """At most so long, and no longer than there is somebody who may write."""
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            time.sleep(_ENDING_SECONDS)
 
     def finished(self) -> list[str]:
         # a process that a step left behind may hold the pipe open for ever

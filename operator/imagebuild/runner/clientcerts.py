@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from imagebuild.contract.plan import Mount, Plan, Registry
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import mounted
-from imagebuild.runner.command import pushed
 from imagebuild.runner.problem import Problem
-from imagebuild.runner.reference import split
+from imagebuild.runner.reference import pushed, split
 
 __all__ = ["Certified", "certified", "files"]
 

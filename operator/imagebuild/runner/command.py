@@ -10,9 +10,8 @@ from imagebuild.contract.plan import INPUTS_ANNOTATION, IfExists, Plan
 from imagebuild.contract.record import record
 from imagebuild.runner import frontend
 from imagebuild.runner.cacherefs import CacheRefs
-from imagebuild.runner.reference import repository
 
-__all__ = ["Inputs", "buildctl", "made_from", "pushed"]
+__all__ = ["Inputs", "buildctl", "made_from"]
 
 _REGISTRY_CACHE = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
 """ignore-error: a cache that cannot be written is no reason to fail a pushed image."""
@@ -31,12 +30,6 @@ class Inputs:
     metadata: Path
     contexts: tuple[tuple[str, Path], ...] = ()
     """Named ones: names and directories."""
-
-
-def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """Registry and repository of all that the build writes, images first."""
-    cache = (plan.cache.repository,) if plan.cache else ()
-    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))
 
 
 def made_from(plan: Plan, fetched: str, machine: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
+import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -168,7 +168,7 @@ class Daemon:
         while not self.seconds:
             check()
             self.check()
-            time.sleep(_LOOK_EVERY_SECONDS)
+            self._pause()
 
     def check(self) -> None:
         """Raises Problem if it has died, or does not start."""
@@ -184,6 +184,13 @@ class Daemon:
             raise self._not_started(f"buildkitd ended with exit code {code}")
         elif time.monotonic() > self._began + self._patience:
             raise self._not_started(f"buildkitd did not answer within {self._patience:.0f} s")
+
+    def _pause(self) -> None:
+        """Over as soon as it says its first word."""
+        if self._client is not None:
+            select.select([self._client], [], [], _LOOK_EVERY_SECONDS)
+        elif not self.seconds:
+            time.sleep(_LOOK_EVERY_SECONDS)
 
     def _answers(self) -> bool:
         """One connection, kept until the server says its first word."""
@@ -212,6 +219,8 @@ class Daemon:
 
     def _not_started(self, what: str) -> Problem:
         said = self._print_log()
+        import shutil  # noqa: PLC0415 takes its time, and is for a daemon that does not start
+
         found = cause(said, Path("/proc/self/status").read_text())
         if not found and (_FULL in said or shutil.disk_usage(self._work).free < _FULL_BYTES):
             return Problem(Reason.DISK_FULL, f"no room for buildkitd to start in {self._work}")

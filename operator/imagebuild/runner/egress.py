@@ -13,7 +13,6 @@ from imagebuild.contract import layout
 from imagebuild.contract.plan import Mount, Plan, Proxy
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import mounted
-from imagebuild.runner.direct import as_environment
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 
@@ -92,6 +91,8 @@ def proxies(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _environment(wanted: Proxy, url: str) -> dict[str, str]:
+    from imagebuild.runner.direct import as_environment  # noqa: PLC0415 the same
+
     given = {"HTTP_PROXY": wanted.http and url, "HTTPS_PROXY": wanted.https and url}
     pairs = {**{name: value for name, value in given.items() if value}, "NO_PROXY": as_environment(wanted.direct)}
     return {**pairs, **{name.lower(): value for name, value in pairs.items()}}

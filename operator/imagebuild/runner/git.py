@@ -80,8 +80,9 @@ class _Repository:
         if (branch, source.ref, source.commit) == (None, None, None):
             branch = base
         self._git("init", "--quiet")
-        self._git("config", "remote.origin.url", source.url)  # what relative URLs of submodules are relative to
-        commit = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
+        if source.submodules or source.keep_git_dir:  # what relative URLs of submodules are relative to
+            self._git("config", "remote.origin.url", source.url)
+        commit, time = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         if source.submodules:
             self._fetch_submodules()
@@ -89,7 +90,7 @@ class _Repository:
         return Source(
             directory=self._directory,
             commit=commit,
-            commit_time=self._git("show", "--no-patch", "--format=%ct", commit).strip(),
+            commit_time=time,
             branch=branch or _as_branch(source.ref),
             base=base,
         )
@@ -106,7 +107,8 @@ class _Repository:
         found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", answer, re.MULTILINE)
         return found[1] if found else None
 
-    def _commit(self, ref: str) -> str:
+    def _commit(self, ref: str) -> tuple[str, str]:
+        """Its id and its time."""
         try:
             return self._fetch_commit(self._source.commit, ref)
         except Problem as problem:
@@ -115,10 +117,10 @@ class _Repository:
                 raise Problem(Reason.COMMIT_GONE, gone) from problem
             raise
 
-    def _fetch_commit(self, commit: str | None, ref: str) -> str:
+    def _fetch_commit(self, commit: str | None, ref: str) -> tuple[str, str]:
         if commit is None:
             self._fetch(ref, "--depth=1")
-            return self._git("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}").strip()
+            return self._shown("FETCH_HEAD")
         try:
             self._fetch(commit, "--depth=1")
         except Problem as problem:
@@ -126,9 +128,13 @@ class _Repository:
                 raise
             self._fetch(ref)  # a server that gives only what its refs name
         try:
-            return self._git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
+            return self._shown(commit)
         except Problem as problem:
             raise self._no_such(commit) from problem
+
+    def _shown(self, what: str) -> tuple[str, str]:
+        commit, time = self._git("show", "--no-patch", "--format=%H %ct", f"{what}^{{commit}}").split()
+        return commit, time
 
     def _fetch(self, what: str, *options: str) -> None:
         words = ("--quiet", "--no-tags", "--no-recurse-submodules", *options)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from imagebuild.contract import layout, timeline
+from imagebuild.contract import layout
 from imagebuild.runner import log
 
 __all__ = ["end", "environment", "reap_orphans", "say", "start"]
@@ -28,7 +28,7 @@ _starting = threading.Lock()
 
 def say(message: str) -> None:
     """A line of the pod's log that comes from the runner and not from BuildKit."""
-    log.write(timeline.OURS + message)
+    log.write(layout.OURS + message)
 
 
 def environment(work: Path, **more: str) -> dict[str, str]:

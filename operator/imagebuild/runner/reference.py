@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["DOCKER_HUB", "repository", "split", "tagged"]
+from imagebuild.contract.plan import Plan
+
+__all__ = ["DOCKER_HUB", "pushed", "repository", "split", "tagged"]
 
 DOCKER_HUB = "docker.io"
 
@@ -25,3 +27,9 @@ def tagged(image: str) -> tuple[str, str]:
     head, slash, last = image.rpartition("/")
     name, _, tag = last.partition(":")
     return head + slash + name, tag or "latest"
+
+
+def pushed(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Registry and repository of all that the build writes, images first."""
+    cache = (plan.cache.repository,) if plan.cache else ()
+    return tuple(dict.fromkeys(repository(name) for name in (*plan.output.images, *cache, *plan.cache_exports)))

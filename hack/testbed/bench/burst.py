@@ -1,0 +1,149 @@
+"""Many ImageBuilds at once, and as many bare pods by a client that does nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Self, TypeVar
+
+from imagebuild.api import names
+from imagebuild.api.config import OperatorConfig
+from imagebuild.controller.cluster import Cluster
+from testbed.bench.api import builds_path, connected, pods_path
+from testbed.bench.bare import bare_pod
+from testbed.kubectl import Document, Kubectl, until
+from testbed.kwok import build
+from testbed.podwatch import PodWatch, from_now_on
+
+_WORKERS = 20
+"""Requests at once, as the operator has."""
+_LOOK = 0.05
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Burst:
+    """Seconds from the first request to the last pod, of both sides in turns."""
+
+    size: int
+    ours: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+
+async def _each(items: Iterable[T], do: Callable[[T], Awaitable[object]]) -> None:
+    """Twenty at a time."""
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            await do(item)
+
+    await asyncio.gather(*(work() for _ in range(_WORKERS)))
+
+
+async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Document]]:
+    """Creates them: how long it took until the namespace had as many pods more, and what was created."""
+    made: list[Document] = []
+    async with connected(space) as cluster:
+
+        async def create(name: str) -> None:
+            made.append(await cluster.call("POST", builds_path(space.namespace), build(name)))
+
+        there = await _count(cluster, space.namespace)
+        begun = time.perf_counter()
+        await _each(ids, create)
+        while await _count(cluster, space.namespace) < there + len(made):  # noqa: ASYNC110  nothing here is told
+            await asyncio.sleep(_LOOK)
+        return time.perf_counter() - begun, made
+
+
+async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig) -> float:
+    """Creates the same pods, and removes them: how long it took until the last one was there."""
+    manifests = [bare_pod(document, config, f"bare-{number}") for number, document in enumerate(made)]
+    path = pods_path(space.namespace)
+    async with connected(space) as cluster:
+        begun = time.perf_counter()
+        await _each(manifests, lambda manifest: cluster.call("POST", path, manifest))
+        took = time.perf_counter() - begun
+        at_once = {"gracePeriodSeconds": 0}
+        paths = (pods_path(space.namespace, manifest["metadata"]["name"]) for manifest in manifests)
+        await _each(paths, lambda path: cluster.call("DELETE", path, at_once))
+        return took
+
+
+async def touch(space: Kubectl, ids: Iterable[str], word: str) -> None:
+    """Changes these ImageBuilds in a way that means nothing."""
+    patch = {"metadata": {"annotations": {"example.com/touched": word}}}
+    async with connected(space) as cluster:
+        merge = "application/merge-patch+json"
+        await _each(
+            ids, lambda name: cluster.call("PATCH", builds_path(space.namespace, name), patch, content_type=merge)
+        )
+
+
+async def _count(cluster: Cluster, namespace: str) -> int:
+    """Of all pods, without reading them."""
+    page = await cluster.call("GET", pods_path(namespace), query={"limit": "1"})
+    return len(page["items"]) + int(page["metadata"].get("remainingItemCount", 0))
+
+
+def pods(space: Kubectl) -> int:
+    async def ask() -> int:
+        async with connected(space) as cluster:
+            return await _count(cluster, space.namespace)
+
+    return asyncio.run(ask())
+
+
+class Record(AbstractContextManager["Record"]):
+    """What happens to the build pods of a namespace, written down as it comes, and read when there is time."""
+
+    def __init__(self, space: Kubectl, file: Path) -> None:
+        self._space, self._file, self._read = space, file, 0
+        self.watch = PodWatch()
+
+    def __enter__(self) -> Self:
+        with self._file.open("wb") as out:
+            self._process = Popen(from_now_on(self._space), stdout=out)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._file.unlink()
+
+    def caught_up(self) -> list[Document]:
+        """The pods that are there now, once all that led to them is read."""
+        path = pods_path(self._space.namespace)
+        found = listed(self._space, f"{path}?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}")
+        newest = max(int(pod["metadata"]["resourceVersion"]) for pod in found)
+        until("the record of the pods to catch up", lambda: self._read_on() >= newest)
+        assert not self.watch.broken, self.watch.broken
+        return found
+
+    def _read_on(self) -> int:
+        """The newest version that was read, up to the last whole line."""
+        with self._file.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                self.watch.take(json.loads(line))
+        return self.watch.version
+
+
+def listed(space: Kubectl, path: str) -> list[Document]:
+    """Thousands of documents, as they come: kubectl would write each of them anew."""
+    items: list[Document] = json.loads(space("get", "--raw", path, timeout=300))["items"]
+    return items
+
+
+def ids(start: int, count: int) -> Iterator[str]:
+    return (f"ok-{number}" for number in range(start, start + count))

@@ -1,0 +1,99 @@
+"""When pods and ImageBuilds changed, to the millisecond, as a watch sees it: what is in them has whole seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from localcluster.work import Failure
+from testbed.kubectl import Document, Kubectl
+
+PODS, BUILDS = "/api/v1/pods", "/apis/imagebuild.dev/v1alpha1/imagebuilds"
+_HOURS = 6
+OVER = {"Succeeded", "Failed"}
+
+Key = tuple[str, str, str]
+"""Path of the kind, namespace, name."""
+
+
+class Moments:
+    def __init__(self) -> None:
+        self._seen: dict[Key, list[tuple[float, Document]]] = {}
+        self._news = threading.Condition()
+        self._broken = ""
+
+    def read(self, kind: str, lines: Iterable[str], clock: Callable[[], float] = time.time) -> None:
+        try:
+            for line in lines:
+                self._take(kind, json.loads(line), clock())
+        except (ValueError, KeyError) as error:
+            self._broken = repr(error)
+
+    def _take(self, kind: str, event: Document, now: float) -> None:
+        document = event["object"]
+        if event["type"] in ("BOOKMARK", "ERROR"):
+            self._broken = self._broken or (json.dumps(document) if event["type"] == "ERROR" else "")
+            return
+        meta = document["metadata"]
+        with self._news:
+            self._seen.setdefault((kind, meta["namespace"], meta["name"]), []).append((now, document))
+            self._news.notify_all()
+
+    def first(self, key: Key, holds: Callable[[Document], bool] = bool) -> float | None:
+        """When it first was so."""
+        with self._news:
+            return next((moment for moment, document in self._seen.get(key, ()) if holds(document)), None)
+
+    def newest(self, key: Key) -> Document:
+        with self._news:
+            return self._seen[key][-1][1]
+
+    def over(self, key: Key, seconds: float) -> float:
+        """When it was over, as soon as it is."""
+        deadline = time.monotonic() + seconds
+        while (found := self.first(key, is_over)) is None:
+            if self._broken or time.monotonic() > deadline:
+                raise Failure(
+                    f"waiting for {key[2]}", self._broken or f"not over after {seconds:.0f} s", "run it again"
+                )
+            with self._news:
+                self._news.wait(timeout=0.5)
+        return found
+
+
+def is_over(document: Document) -> bool:
+    """A pod is as soon as its containers are: the kubelet says so of its phase up to two seconds later."""
+    status = document.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    ended = bool(containers) and all("terminated" in each["state"] for each in containers)
+    return ended or status.get("phase") in OVER
+
+
+@contextmanager
+def watching(kubectl: Kubectl) -> Iterator[Moments]:
+    """Of all namespaces, from now on."""
+    moments = Moments()
+    with contextlib.ExitStack() as stack:
+        for kind in (PODS, BUILDS):
+            start = json.loads(kubectl("get", "--raw", f"{kind}?limit=1"))["metadata"]["resourceVersion"]
+            path = f"{kind}?watch=1&resourceVersion={start}&timeoutSeconds={_HOURS * 3600}"
+            stack.enter_context(_reading(kubectl, path, moments, kind))
+        yield moments
+
+
+@contextmanager
+def _reading(kubectl: Kubectl, path: str, moments: Moments, kind: str) -> Iterator[None]:
+    with subprocess.Popen(kubectl.command("get", "--raw", path), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        thread = threading.Thread(target=moments.read, args=(kind, process.stdout), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            process.kill()
+            thread.join()

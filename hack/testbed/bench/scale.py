@@ -1,0 +1,194 @@
+"""Group `scale`: many builds at once, and what is kept of those that are over. Their pods are on a simulated node."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from imagebuild.api.config import Retention
+from testbed.bench import burst
+from testbed.bench.api import builds_path
+from testbed.bench.bare import configuration
+from testbed.bench.measure import Bed, Group, Row
+from testbed.bench.takeover import takeovers
+from testbed.kills import wrong
+from testbed.kubectl import Kubectl, until
+from testbed.kwok import simulated_node
+from testbed.outside import OutsideOperator, outside_operators
+from testbed.space import namespaces
+
+BUILDS = "builds of all those"
+TWICE = "pods of theirs that were made twice"
+AMISS = "statuses of theirs that are not as their pods were"
+_MANY = 100_000
+_REST = 0.02
+"""Seconds of a processor."""
+SETTINGS: dict[str, Any] = {
+    "limits": {"running": _MANY, "runningPerNamespace": _MANY, "queued": _MANY, "queuedPerNamespace": _MANY},
+    "retention": {"perNamespace": _MANY},
+}
+"""Nothing waits for a slot, and every pod stays: the most that the operator can have to do with so many builds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    bursts: dict[int, int]
+    """How many of each size, one after the other."""
+    finished: int
+    """ImageBuilds that are over at the end."""
+    touched: int
+    takeovers: int
+
+
+QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0)
+_LONG = Plan(bursts={100: 5, 1000: 3, 5000: 1}, finished=10_000, touched=1000, takeovers=3)
+
+
+@dataclass(slots=True)
+class Course:
+    """One run: the operator, and how far it has come."""
+
+    space: Kubectl
+    operator: OutsideOperator
+    made: int = 0
+    bursts: dict[int, burst.Burst] = field(default_factory=dict)
+    computed: dict[int, list[float]] = field(default_factory=dict)
+    """Seconds of a processor for each build, by the size of the burst."""
+
+
+def measure(bed: Bed) -> Iterator[Row]:
+    plan = QUICK if bed.quick else _LONG
+    kubectl, directory = bed.kubectl, bed.directory
+    with namespaces(kubectl, "bench", "scale") as (space,), simulated_node(kubectl, directory, seconds=1):
+        with (
+            outside_operators(kubectl, directory, SETTINGS) as (operator,),
+            burst.Record(space, directory / "pods.jsonl") as record,
+        ):
+            course = Course(space, operator)
+            yield from _all_bursts(course, plan)
+            yield from _right(course, record)
+        if plan.takeovers:
+            yield from _takeovers(bed, space, course.made, plan.takeovers)
+            yield from _aged(bed, space, course.made, plan.touched)
+
+
+def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
+    config = configuration(course.space.place, SETTINGS)
+    _start(course.operator)
+    for size, rounds in plan.bursts.items():
+        for _ in range(rounds):
+            made = _burst(course, size)
+            course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, made, config)))
+        yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
+    if course.made < plan.finished:
+        _burst(course, plan.finished - course.made, counts=False)
+        yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
+    yield from _bursts(course)
+
+
+def _takeovers(bed: Bed, space: Kubectl, made: int, rounds: int) -> Iterator[Row]:
+    gone = takeovers(bed.kubectl, space, bed.directory / "two", SETTINGS, first=made, rounds=rounds)
+    for how, seconds in gone:
+        yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=made)
+
+
+def _aged(bed: Bed, space: Kubectl, made: int, touched: int) -> Iterator[Row]:
+    """With the default of how many pods stay, once the others are gone."""
+    settings = {"limits": SETTINGS["limits"]}
+    kept = Retention().per_namespace
+    with outside_operators(bed.kubectl, bed.directory, settings) as (operator,):
+        _start(operator)
+        until("the pods to be as few as by default", lambda: burst.pods(space) <= kept, seconds=900, pause=2)
+        reach = {"started": ("most ≤ 30",), "memory": ("most ≤ 250",)}
+        yield from _standing(space, operator, made, touched, f"and the newest {kept} pods, as by default", **reach)
+
+
+def _start(operator: OutsideOperator) -> float:
+    """Seconds until it is ready: it has read all there is, and watches."""
+    begun = time.perf_counter()
+    operator.start()
+    until("the operator to be ready", operator.is_ready, seconds=300, pause=0.02)
+    return time.perf_counter() - begun
+
+
+def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
+    used = course.operator.computed()
+    seconds, made = asyncio.run(burst.builds(course.space, burst.ids(course.made, size)))
+    course.made += size
+    until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
+    if counts:
+        course.bursts.setdefault(size, burst.Burst(size)).ours.append(seconds)
+        course.computed.setdefault(size, []).append((course.operator.computed() - used) / size)
+    return made
+
+
+def _succeeded(space: Kubectl) -> int:
+    """As the API server prints it: a tenth of the objects themselves."""
+    lines = space("get", "imagebuilds", "--no-headers", timeout=120).splitlines()
+    return sum(line.split()[1] == "Succeeded" for line in lines)
+
+
+def _standing(
+    space: Kubectl,
+    operator: OutsideOperator,
+    at: int,
+    touched: int,
+    pods: str,
+    *,
+    started: tuple[str, ...] = (),
+    memory: tuple[str, ...] = (),
+) -> Iterator[Row]:
+    """What so many finished builds cost an operator that starts, and then has one after the other changed."""
+    operator.stop()
+    seconds = _start(operator)
+    yield _row(f"operator started → ready; finished builds, {pods}", "s", [seconds], at=at, reach=started)
+    _rests(operator)
+    resident = operator.resident() / 1024
+    yield _row(f"memory of the operator; finished builds, {pods}", "MiB", [resident], at=at, reach=memory)
+    used, some = operator.computed(), min(touched, at)
+    asyncio.run(burst.touch(space, burst.ids(0, some), pods))
+    _rests(operator)
+    event = 1000 * (operator.computed() - used) / some
+    yield _row(f"CPU for an event that means nothing; finished builds, {pods}", "ms", [event], at=at)
+
+
+def _rests(operator: OutsideOperator) -> None:
+    """Until it has done next to nothing for a second."""
+    for _ in count():
+        used = operator.computed()
+        time.sleep(1)
+        if operator.computed() - used < _REST:
+            return
+
+
+def _bursts(course: Course) -> Iterator[Row]:
+    ours, bare = "pods for ImageBuilds created at once", "bare pods created at once"
+    for size, taken in course.bursts.items():
+        yield _row(ours, "pods/s", [size / each for each in taken.ours], at=size, beside=bare, reach=("ratio ≥ 0.6",))
+        yield _row(bare, "pods/s", [size / each for each in taken.bare], at=size)
+        cpu = [1000 * each for each in course.computed[size]]
+        yield _row("CPU for a build of these, from its creation to its end", "ms", cpu, at=size)
+
+
+def _right(course: Course, record: burst.Record) -> Iterator[Row]:
+    """By the record of a watch, which no operator's word is needed for."""
+    builds = burst.listed(course.space, builds_path(course.space.namespace))
+    pods = record.caught_up()
+    there = {pod["metadata"]["uid"]: pod for pod in pods}
+    twice = [*record.watch.doubled, *record.watch.created_again()]
+    more = len(record.watch.pods) - len(builds)
+    amiss = [said for each in builds for said in wrong(each, record.watch.of(each["metadata"]["uid"]), there)]
+    yield _row(BUILDS, "", [len(builds)])
+    yield _row(TWICE, "", [len(twice) + more], reach=("most ≤ 0",))
+    yield _row(AMISS, "", [len(amiss)], reach=("most ≤ 0",))
+
+
+def _row(name: str, unit: str, samples: list[float] | list[int], **more: Any) -> Row:
+    return Row(group="scale", name=name, unit=unit, samples=tuple(samples), **more)
+
+
+GROUP = Group(name="scale", about="many builds at once, and many that are over", minutes=15, measure=measure)

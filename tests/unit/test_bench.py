@@ -1,0 +1,83 @@
+"""What hack/bench makes of figures: statistics, what was reached, the page and its plots."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from testbed.bench import files, plot, table
+from testbed.bench.groups import GROUPS
+from testbed.bench.measure import Result, Row, dump, load
+from unit.test_cli_page_style import contrast
+
+OURS = Row(group="g", name="ours", unit="ms", samples=(3, 1, 2), beside="theirs", reach=("ratio ≤ 0.5", "p99 ≤ 2"))
+THEIRS = Row(group="g", name="theirs", unit="ms", samples=(4.0, 4.0))
+CURVE = tuple(Row(group="g", name="cost <&>", unit="ms/object", samples=(n / 10,), at=n) for n in (10, 100, 1000))
+RESULT = Result(group="g", command="hack/bench g", machine={"cores": "2 cores"}, rows=(OURS, THEIRS, *CURVE))
+TEXT = "# Hand\n<!-- hack/bench g -->\nold\n<!-- end -->\nwritten\n<!-- hack/bench h -->\n<!-- end -->\n"
+
+
+def test_a_run_is_read_as_it_was_written() -> None:
+    assert load(dump(RESULT)) == RESULT
+
+
+def test_a_row_a_line_so_that_a_change_of_one_is_one() -> None:
+    assert len(re.findall(r"^  \{", dump(RESULT), re.MULTILINE)) == len(RESULT.rows)
+
+
+def test_p99_of_few_samples_is_the_most_there_was() -> None:
+    assert (OURS.p50, OURS.p99) == (2, 3)
+    many = replace(OURS, samples=tuple(range(1, 1001)))
+    assert many.p50 == 500.5
+    assert many.p99 == pytest.approx(990, abs=0.1)
+
+
+def test_what_was_reached_is_judged_by_the_figures() -> None:
+    assert RESULT.ratio(OURS) == 0.5
+    assert RESULT.reached(OURS) == {"ratio ≤ 0.5": True, "p99 ≤ 2": False}
+    assert RESULT.reached(replace(OURS, reach=("least ≥ 1", "p50 ≥ 2.1", "most ≤ 1,000"))) == {
+        "least ≥ 1": True,
+        "p50 ≥ 2.1": False,
+        "most ≤ 1,000": True,
+    }
+
+
+def test_what_is_to_be_reached_must_be_readable() -> None:
+    with pytest.raises(AssertionError, match="quick"):
+        replace(OURS, reach=("quick",))
+
+
+def test_the_page_keeps_what_people_wrote_and_says_what_is_not_measured() -> None:
+    made = table.page(TEXT, {"g": RESULT})
+    assert table.page(made, {"g": RESULT}) == made
+    assert "old" not in made
+    assert made.startswith("# Hand\n")
+    assert "\nwritten\n" in made
+    assert "`hack/bench h`" in made
+    assert "| ours | 3 | 2 ms | 3 ms | 1…3 ms | 0.50 times theirs | ratio ≤ 0.5: yes; p99 ≤ 2: **no** |" in made
+    assert "| cost <&>, 1,000 objects | 1 | 100 ms/object |" in made
+
+
+def test_rows_beside_others_are_bars_and_rows_of_several_sizes_are_curves() -> None:
+    assert plot.titles(RESULT).keys() == {"g-ms.svg", "g-curve-ms-per-object.svg"}
+    for text in plot.plots(RESULT).values():
+        ET.fromstring(text)
+    bars = plot.plots(RESULT)["g-ms.svg"]
+    assert [">ours<" in bars, ">theirs<" in bars, "cost" in bars] == [True, True, False]
+
+
+@pytest.mark.parametrize("scheme", plot.SCHEMES)
+def test_plots_are_read_in_both_colour_schemes(scheme: str) -> None:
+    """Contrast as WCAG 2 counts it; a plot brings its background along."""
+    colours = dict(plot.SCHEMES[scheme])
+    back = colours.pop("back")
+    assert {name: ratio for name, colour in colours.items() if (ratio := contrast(colour, back)) < 4.5} == {}
+    assert all(colour in plot.plots(RESULT)["g-ms.svg"] for colour in (*colours.values(), back))
+
+
+def test_every_group_has_its_place_on_the_page_and_every_figure_its_group() -> None:
+    assert table.groups(files.PAGE.read_text()) == [group.name for group in GROUPS]
+    assert files.results().keys() <= {group.name for group in GROUPS}
