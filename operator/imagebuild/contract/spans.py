@@ -7,7 +7,6 @@ Ids are computed, so an operator that was restarted goes on with the same trace,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -69,6 +68,8 @@ def span_id(*which: object) -> str:
 
 
 def _hash(text: str) -> str:
+    import hashlib  # noqa: PLC0415 the operator computes ids, and the runner has no time to load it
+
     return hashlib.sha256(text.encode()).hexdigest()
 
 
