@@ -208,6 +208,15 @@ def test_a_run_that_goes_well_is_a_root_with_its_wait_and_its_attempt() -> None:
     }
 
 
+def test_the_wait_and_the_run_begin_at_one_time() -> None:
+    world = Traced()
+    world.now = 0.75
+    world.settle()
+    world.becomes(make.built(started=1, finished=5))
+    world.settle(6)
+    assert {each.start for each in world.sent if each.name in ("queue", "BUILD")} == {make.at(0).timestamp()}
+
+
 def test_each_attempt_is_told_once_when_it_is_over_and_with_why() -> None:
     world = Traced()
     world.settle()

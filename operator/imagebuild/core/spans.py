@@ -53,7 +53,8 @@ class _Step:
     now: datetime
 
     def spans(self) -> Iterator[Span]:
-        over, began = self.new.over and not self.old.over, self.new.queued_at or self.now
+        # as it reads once it was written, which it may not have been yet
+        over, began = self.new.over and not self.old.over, (self.new.queued_at or self.now).replace(microsecond=0)
         if self.new.attempt and not self.old.attempt:
             yield self._span("queue", began, self.pod.created_at if self.pod else self.now)
         elif over and not self.new.attempt:
