@@ -44,9 +44,9 @@ def svg(cast: Cast) -> str:
             "<defs>",
             *(f'<text id="r{number}">{row}</text>' for row, number in rows.items()),
             "</defs>",
-            '<g id="film">',
+            f'<svg width="{wide:.0f}" height="{high}"><g id="film">',  # which shows one frame of it
             *(_frame(number * high, shown) for number, shown in enumerate(drawn)),
-            "</g>",
+            "</g></svg>",
             "</svg>\n",
         ]
     )

@@ -8,8 +8,32 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from documents import ROOT
 from recording import picture, terminal
 from recording.cast import COLUMNS, IDLE, ROWS, Cast, Write, load
+from recording.command import CAST, drawn
+
+LIMIT = 500 * 1024
+
+
+def test_picture_and_text_are_those_of_the_recording() -> None:
+    for name, text in drawn(load(CAST)).items():
+        assert (ROOT / "docs" / name).read_text() == text, "run hack/record --draw"
+
+
+def test_the_picture_is_small_and_neither_runs_a_script_nor_asks_for_anything() -> None:
+    text = CAST.with_name("session.svg").read_text()
+    assert len(text.encode()) < LIMIT
+    names = {element.tag.rpartition("}")[2] for element in ET.fromstring(text).iter()}
+    assert names == {"svg", "title", "style", "rect", "defs", "text", "tspan", "g", "use"}
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_the_text_has_an_image_and_a_failure_with_its_next_step() -> None:
+    said = CAST.with_name("session.txt").read_text()
+    for words in ("$ kubectl apply -f shop.yaml", "Succeeded", "@sha256:", "StepFailed", "srot: not found"):
+        assert words in said
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
