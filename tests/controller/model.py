@@ -26,6 +26,7 @@ from imagebuild.controller.slots import Slots
 from imagebuild.controller.store import Listed, Store
 from imagebuild.core.admit import Key
 from imagebuild.core.observe import observe
+from imagebuild.core.policy import within
 from make import Document
 
 BUILD, POD = "build", "pod"
@@ -198,7 +199,7 @@ class Operator:
             self.store,
             self.queue,
             self.slots,
-            config,
+            lambda namespace: within(config(), namespace),
             claims=ClaimKeeper(FakeCluster(truth), self.store, config),
             pace=Pace(),
             written=lambda build, status: None,

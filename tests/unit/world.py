@@ -19,6 +19,7 @@ from imagebuild.core import decision as steps
 from imagebuild.core.admit import Verdict
 from imagebuild.core.decide import decide, refused
 from imagebuild.core.observe import State, observe
+from imagebuild.core.policy import within
 from make import Document
 
 _MOST_STEPS = 12
@@ -109,7 +110,13 @@ class World:
 
     def _context(self, *, verdict: Verdict | None = None, gone: str = "") -> steps.Context:
         seen = tuple(observe(document) for document in self.view.values())
-        return steps.Context(pods=seen, config=self.config, now=make.at(self.now), verdict=verdict, gone=gone)
+        return steps.Context(
+            pods=seen,
+            config=within(self.config, self.build.namespace),
+            now=make.at(self.now),
+            verdict=verdict,
+            gone=gone,
+        )
 
     def _apply(self, decision: steps.Decision) -> bool:
         match decision:

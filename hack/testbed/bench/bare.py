@@ -12,6 +12,7 @@ from imagebuild.controller.slots import now
 from imagebuild.core.admit import Verdict
 from imagebuild.core.decide import decide
 from imagebuild.core.decision import Context, Create
+from imagebuild.core.policy import within
 from testbed.deploy import operator_config
 from testbed.kubectl import Document
 from testbed.place import Place
@@ -26,7 +27,8 @@ def configuration(place: Place, settings: dict[str, Any]) -> OperatorConfig:
 
 def bare_pod(build: Document, config: OperatorConfig, name: str) -> Document:
     """Of an ImageBuild that is there: the same but for its name, and without the label by which the operator looks."""
-    decision = decide(parse(build), Context(pods=(), config=config, now=now(), verdict=Verdict(reason=Reason.STARTING)))
+    given = within(config, build["metadata"]["namespace"])
+    decision = decide(parse(build), Context(pods=(), config=given, now=now(), verdict=Verdict(reason=Reason.STARTING)))
     assert isinstance(decision, Create), decision
     meta = decision.manifest["metadata"]
     labels = {**meta["labels"], names.MANAGED_BY: BARE}

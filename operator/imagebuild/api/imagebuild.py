@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,14 +110,20 @@ def _number(written: str) -> int | None:
 def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "spec") -> list[str]:
     """Paths of keys that the model does not have. The keys of maps are the user's."""
     found = []
-    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    known = _known(model)
     for key, value in written.items():
         if key not in known:
             found.append(f"{path}.{key}")
-        elif (inner := _model_in(known[key])) is not None:
+        elif (inner := known[key]) is not None:
             for place, item in _objects(value):
                 found += unknown_fields(inner, item, f"{path}.{key}{place}")
     return found
+
+
+@functools.cache
+def _known(model: type[Model]) -> dict[str, type[Model] | None]:
+    """Its keys, and the model that is in each, if there is one."""
+    return {field.alias or name: _model_in(field.annotation) for name, field in model.model_fields.items()}
 
 
 def _objects(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

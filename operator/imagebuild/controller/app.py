@@ -58,7 +58,7 @@ class App:
             self.store,
             self.queue,
             self._slots,
-            lambda: config.current,
+            config.within,
             claims=self._claims,
             pace=pace,
             written=Telemetry(metrics, self._events).written,

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from imagebuild.api.config import OperatorConfig
+from imagebuild.core.policy import within
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,14 @@ class ConfigFile:
         """Raises ConfigError."""
         self._path = path
         self._text = self._read()
+        self._within: dict[str, OperatorConfig] = {}
         self.current = load(self._text, path)
+
+    def within(self, namespace: str) -> OperatorConfig:
+        """As it is in force in a namespace: worked out once, since each decision asks for it."""
+        if namespace not in self._within:
+            self._within[namespace] = within(self.current, namespace)
+        return self._within[namespace]
 
     async def follow(self, every: float, changed: Callable[[], None]) -> None:
         """Runs for ever. A file that has become bad is said once, and the last good one stays in force."""
@@ -49,6 +57,7 @@ class ConfigFile:
                     continue
                 self._text = text
                 self.current = load(text, self._path)
+                self._within = {}
             except ConfigError as error:
                 if str(error) != said:
                     _log.error("%s; the configuration read before stays in force", error)

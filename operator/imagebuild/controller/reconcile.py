@@ -42,14 +42,15 @@ class Reconciler:
         store: Store,
         queue: WorkQueue,
         slots: Slots,
-        config: Callable[[], OperatorConfig],
+        config: Callable[[str], OperatorConfig],
         *,
         claims: ClaimKeeper,
         pace: Pace,
         written: Callable[[ImageBuild, ImageBuildStatus], None],
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`written` is told of each status that the API server has taken: the ImageBuild as it was, and the status."""
+        """`config`: as it is in force in a namespace. `written` is told of each status that the API server has taken:
+        the ImageBuild as it was, and the status."""
         self._cluster, self._store, self._queue, self._slots = cluster, store, queue, slots
         self._config, self._pace, self._written, self._clock = config, pace, written, clock
         self._claims = claims
@@ -73,7 +74,7 @@ class Reconciler:
     def _context(self, key: Key, gone: str) -> steps.Context:
         return steps.Context(
             pods=self._store.pods(key),
-            config=self._config(),
+            config=self._config(key[0]),
             now=self._clock(),
             verdict=self._slots.verdict(key),
             gone=gone,

@@ -11,7 +11,6 @@ an attempt is open, or none is ───────▶ core/attempt.py
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from imagebuild.api.imagebuild import ImageBuild
@@ -35,7 +34,6 @@ from imagebuild.core.decision import (
 )
 from imagebuild.core.nextmode import naming
 from imagebuild.core.observe import Observation
-from imagebuild.core.policy import within
 from imagebuild.core.run import due, marked_done
 
 _REFUSAL_MAX = 1000
@@ -44,7 +42,6 @@ _REFUSAL_MAX = 1000
 def decide(build: ImageBuild, context: Context) -> Decision:
     if build.deleting:
         return Nothing()
-    context = replace(context, config=within(context.config, build.namespace))
     own = [seen for seen in context.pods if seen.owner_uid == build.uid]
     if _out_of_view(build.status, context):
         return Confirm(name=build.status.pod_name or "")

@@ -81,6 +81,7 @@ class Context:
     pods: tuple[Observation, ...]
     """All build pods under this namespace and name, whoever owns them."""
     config: OperatorConfig
+    """As it is in force in the build's namespace: core/policy.py."""
     now: datetime
     verdict: Verdict | None = None
     """What admission says; None as long as it was not asked, or has not answered."""

@@ -15,6 +15,7 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.core.admit import Verdict
 from imagebuild.core.decide import decide
 from imagebuild.core.decision import Context, Create, Queue, Report
+from imagebuild.core.policy import within
 
 Document = dict[str, Any]
 
@@ -55,7 +56,7 @@ def trial(written: Mapping[str, Any], namespace: str, config: OperatorConfig, no
         "creationTimestamp": now.isoformat(),
     }
     build = parse({"metadata": {**said, **served}, "spec": written["spec"]})
-    context = Context(pods=(), config=config, now=now, verdict=Verdict(reason=Reason.STARTING))
+    context = Context(pods=(), config=within(config, namespace), now=now, verdict=Verdict(reason=Reason.STARTING))
     decision = decide(build, context)
     assert isinstance(decision, Report | Create | Queue), decision
     made = decision.manifest if isinstance(decision, Create) else None
