@@ -218,9 +218,8 @@ class Operator:
             self._news(key)
 
     def reconfigured(self) -> None:
-        for build in self.store.builds():
-            if not build.finished:
-                self._news((build.namespace, build.name))
+        for build in self.store.unfinished():
+            self._news((build.namespace, build.name))
 
     def hear(self, number: int) -> None:
         for kind, event, document in list(itertools.islice(self.unheard, number)):

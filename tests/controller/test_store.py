@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import make
+from imagebuild.api.imagebuild import parse
+from imagebuild.api.status import ImageBuildStatus, Phase, Run
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.store import Listed, Store
 from imagebuild.core.observe import State
@@ -140,7 +142,7 @@ def test_a_list_of_several_pages_is_as_old_as_the_oldest_and_lacks_nothing_that_
     assert listed.add(page([build(10)], 14)) == set()
     assert listed.add(page([build(13, name="other", uid="other-uid")], 12)) == {("team-a", "other")}
     assert store.keep_builds(listed) == {("team-a", "gone")}
-    assert [kept.name for kept in store.builds()] == ["shop", "other"]
+    assert [kept.name for kept in store.unfinished()] == ["shop", "other"]
 
 
 def test_pods_that_are_not_ours_are_nobodys() -> None:
@@ -167,6 +169,58 @@ def test_a_pod_whose_owner_was_taken_off_it_is_still_in_the_way_of_the_next_one_
     assert list_pods(store, [orphan], 12) == {KEY}
     assert [(seen.owner_uid, seen.live) for seen in store.pods(KEY)] == [("", True)]
     assert store.orphans() == [("team-a", orphan["metadata"]["name"], orphan["metadata"]["uid"])]
+
+
+# --- builds that are over, which are kept as text
+
+
+OVER = ImageBuildStatus(phase=Phase.SUCCEEDED, reason=Reason.BUILT, run=Run(number=1, inputs_hash="1"), attempt=1)
+OPEN = OVER.model_copy(update={"phase": Phase.RUNNING, "pod_uid": "another"})
+
+
+def test_a_build_that_is_over_says_the_same_as_before() -> None:
+    store = Store()
+    document = build(10, status=OVER)
+    store.put_build(at_version({**document, "metadata": {**document["metadata"], "managedFields": [{}]}}, 11))
+    assert store.build(KEY) == parse(at_version(document, 11))
+    assert list(store.unfinished()) == []
+    assert list(store.phases()) == [Phase.SUCCEEDED]
+
+
+def test_one_that_begins_again_is_unfinished() -> None:
+    store = Store()
+    store.put_build(build(10, status=OVER))
+    assert store.put_build(build(9)) is None
+    assert store.put_build(build(11)) == KEY
+    assert [each.resource_version for each in store.unfinished()] == ["11"]
+    assert list(store.phases()) == [Phase.PENDING]
+
+
+@pytest.mark.parametrize("status", [OVER, OPEN], ids=["over", "open"])
+def test_what_a_status_has_of_a_pod_is_told(status: ImageBuildStatus) -> None:
+    store = Store()
+    store.put_pod(pod(20, make.built()))
+    ((key, seen),) = store.all_pods()
+    assert not store.told(key, seen), "a pod whose ImageBuild is gone is the garbage collector's"
+    store.put_build(build(10, status=status.model_copy(update={"attempt": 0})))
+    assert not store.told(key, seen)
+    store.put_build(build(11, status=status))
+    assert store.told(key, seen)
+
+
+def test_a_deleted_pod_of_a_build_that_is_over_is_forgotten() -> None:
+    store = Store()
+    store.put_build(build(10, status=OVER))
+    store.put_pod(pod(20, make.running()))
+    store.drop_pod(pod(22, make.built()))
+    assert store.pods(KEY) == ()
+
+
+def test_of_a_group_those_that_are_over_stay_parsed() -> None:
+    store = Store()
+    store.put_build(build(1, spec={**make.SPEC, "concurrency": {"group": "main"}}, status=OVER))
+    assert store.build(KEY) is store.build(KEY)
+    assert list(store.unfinished()) == []
 
 
 # --- what admission looks at

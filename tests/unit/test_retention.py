@@ -10,7 +10,7 @@ import make
 from imagebuild.api.config import Retention
 from imagebuild.api.status import ImageBuildStatus, Phase, Run
 from imagebuild.core.admit import Key
-from imagebuild.core.retention import Pod, expired
+from imagebuild.core.retention import Pod, expired, told
 
 HOUR = 3600.0
 
@@ -35,7 +35,10 @@ def gone(
         status = (statuses or {}).get(key, over())
         return make.make_build(name=name, namespace=namespace, uid=f"{namespace}-{name}", status=status)
 
-    return sorted(f"{key[1]}-{seen.run}" for key, seen in expired(pods, build, Retention(**given), make.at(now)))
+    def is_told(key: Key, seen: Any) -> bool:
+        return told(build(key), seen)
+
+    return sorted(f"{key[1]}-{seen.run}" for key, seen in expired(pods, is_told, Retention(**given), make.at(now)))
 
 
 MANY = [pod("a", 1, 100), pod("a", 2, 200), pod("a", 3, 300), pod("b", 1, 150)]
@@ -80,6 +83,5 @@ def test_a_pod_that_still_has_something_to_tell_stays(status: ImageBuildStatus, 
 
 def test_pods_of_an_imagebuild_that_is_gone_are_left_to_the_garbage_collector() -> None:
     key, seen = pod("a", 1, 100)
-    assert expired([(key, seen)], lambda _: None, Retention(per_build=0), make.at(HOUR)) == []
     other = make.make_build(name="a", uid="new", status=over())
-    assert expired([(key, seen)], lambda _: other, Retention(per_build=0), make.at(HOUR)) == []
+    assert expired([(key, seen)], lambda _, pod: told(other, pod), Retention(per_build=0), make.at(HOUR)) == []

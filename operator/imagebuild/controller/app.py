@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
-from imagebuild.api.status import Phase
 from imagebuild.controller.claims import ClaimKeeper
 from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Document
 from imagebuild.controller.configfile import ConfigFile
@@ -107,9 +106,8 @@ class App:
 
     def _reconfigured(self) -> None:
         """Limits, retries, hold: any of it may be what an unfinished build waits for."""
-        for build in self.store.builds():
-            if not build.finished:
-                self.news((build.namespace, build.name))
+        for build in self.store.unfinished():
+            self.news((build.namespace, build.name))
 
     def relisted(self) -> None:
         """kopf is reading a whole list: its first one, or after a watch broke. What is gone since, it does not say."""
@@ -148,7 +146,7 @@ class App:
 
     def _now(self) -> Now:
         return Now(
-            builds=Counter(build.status.phase or Phase.PENDING for build in self.store.builds()),
+            builds=Counter(self.store.phases()),
             waiting=self._slots.waiting,
             running=len(self.store.live),
             queued=self.queue.depth,

@@ -78,7 +78,7 @@ class ClaimKeeper:
     async def _clean(self) -> None:
         try:
             claims = [each async for page in self._cluster.claims() for each in page["items"]]
-            used = {claim(build) for build in self._store.builds() if not build.finished}
+            used = {claim(build) for build in self._store.unfinished()}
             used |= {found for found, _ in self._store.claims()}
             gone = unused_claims(claims, used, self._config().cache_volumes.unused, datetime.now(UTC))
             for each in gone:

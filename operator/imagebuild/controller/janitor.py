@@ -25,7 +25,7 @@ class Janitor:
         while True:
             await asyncio.sleep(every)
             now = datetime.now(UTC)
-            for key, seen in expired(self._store.all_pods(), self._store.build, self._retention(), now):
+            for key, seen in expired(self._store.all_pods(), self._store.told, self._retention(), now):
                 await self._delete(key[0], seen.name, seen.uid)
             for namespace, name, uid in self._store.orphans():
                 _log.info("%s/%s: deleting this pod, whose ImageBuild is gone", namespace, name)

@@ -14,9 +14,12 @@ from typing import Any, TypeVar
 
 from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild, parse
+from imagebuild.api.status import Phase
+from imagebuild.controller.over import Over
 from imagebuild.core.admit import Claim, Group, Key
 from imagebuild.core.groups import group
 from imagebuild.core.observe import Observation, observe
+from imagebuild.core.retention import is_told, told
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Listed:
 
 class Store:
     def __init__(self) -> None:
-        self._builds: dict[Key, ImageBuild] = {}
+        self._builds: dict[Key, ImageBuild | Over] = {}
         self._pods: dict[Key, dict[str, tuple[int, Observation]]] = defaultdict(dict)
         self._live: set[Key] = set()
         self._groups: dict[Group, set[Key]] = defaultdict(set)
@@ -56,10 +59,24 @@ class Store:
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
     def build(self, key: Key) -> ImageBuild | None:
-        return self._builds.get(key)
+        found = self._builds.get(key)
+        return found.build() if isinstance(found, Over) else found
 
-    def builds(self) -> Iterable[ImageBuild]:
-        return self._builds.values()
+    def unfinished(self) -> Iterator[ImageBuild]:
+        """Those whose run is not over."""
+        return (found for found in self._builds.values() if isinstance(found, ImageBuild) and not found.finished)
+
+    def phases(self) -> Iterator[Phase]:
+        """Of each ImageBuild there is."""
+        for found in self._builds.values():
+            yield found.phase if isinstance(found, Over) else found.status.phase or Phase.PENDING
+
+    def told(self, key: Key, seen: Observation) -> bool:
+        """Whether the status has all that the pod had to say. None of those that are over is parsed for it."""
+        found = self._builds.get(key)
+        if isinstance(found, Over):
+            return is_told(seen, uid=found.uid, newest_attempt=found.newest_attempt, pod_uid=None)
+        return found is not None and told(found, seen)
 
     def pods(self, key: Key) -> tuple[Observation, ...]:
         return tuple(seen for _, seen in self._pods.get(key, {}).values())
@@ -108,7 +125,8 @@ class Store:
             return None
         if (build := _read(parse, document)) is None:
             return None
-        self._set(key, build)
+        # of a group even those that are over are looked at whenever one of it waits
+        self._set(key, Over.of(build, document) if build.finished and group(build) is None else build)
         return key
 
     def put_pod(self, document: Document) -> Key | None:
@@ -142,7 +160,8 @@ class Store:
         name, uid = document["metadata"]["name"], document["metadata"]["uid"]
         self._bury(uid)
         build, last = self._builds.get(key), self._pods.get(key, {}).get(name)
-        if build is None or build.finished or last is None or last[1].live or _reported(build, last[1]):
+        open_one = build if isinstance(build, ImageBuild) and not build.finished else None
+        if open_one is None or last is None or last[1].live or _reported(open_one, last[1]):
             self._forget_pod(key, name, uid)
         return key
 
@@ -169,9 +188,9 @@ class Store:
             self._forget_pod(key, name, uid)
         return {key for key, _, _ in gone}
 
-    def _set(self, key: Key, build: ImageBuild | None) -> None:
+    def _set(self, key: Key, build: ImageBuild | Over | None) -> None:
         old = self._builds.pop(key, None)
-        was, now = (group(each) if each else None for each in (old, build))
+        was, now = (group(each) if isinstance(each, ImageBuild) else None for each in (old, build))
         if was is not None and was != now:
             self._groups[was].discard(key)
             if not self._groups[was]:

@@ -17,10 +17,11 @@ Pod = tuple[Key, Observation]
 
 
 def expired(
-    pods: Iterable[Pod], build: Callable[[Key], ImageBuild | None], retention: Retention, now: datetime
+    pods: Iterable[Pod], told: Callable[[Key, Observation], bool], retention: Retention, now: datetime
 ) -> list[Pod]:
-    """Those to delete: too old, or more than their ImageBuild or namespace may keep. The newest ones stay."""
-    kept = [(key, seen) for key, seen in pods if _is_told(build(key), seen)]
+    """Those to delete: too old, or more than their ImageBuild or namespace may keep. The newest ones stay, and those
+    of whom not all is told."""
+    kept = [(key, seen) for key, seen in pods if told(key, seen)]
     kept.sort(key=lambda pod: (_ended_at(pod[1]), pod[1].run, pod[1].attempt), reverse=True)
     oldest = now - timedelta(seconds=seconds(retention.age))
     of_build: dict[Key, int] = defaultdict(int)
@@ -36,12 +37,18 @@ def expired(
     return found
 
 
-def _is_told(build: ImageBuild | None, seen: Observation) -> bool:
+def told(build: ImageBuild, seen: Observation) -> bool:
     """The status has all that the pod had to say. A pod whose ImageBuild is gone is the garbage collector's."""
-    if build is None or build.uid != seen.owner_uid or seen.live or seen.deleting:
-        return False
     status = build.status
-    return (seen.run, seen.attempt) <= status.newest_attempt and (status.over or status.pod_uid != seen.uid)
+    pod_uid = None if status.over else status.pod_uid
+    return is_told(seen, uid=build.uid, newest_attempt=status.newest_attempt, pod_uid=pod_uid)
+
+
+def is_told(seen: Observation, *, uid: str, newest_attempt: tuple[int, int], pod_uid: str | None) -> bool:
+    """The same by what it looks at. `pod_uid`: of the attempt under way; none where the run is over."""
+    if uid != seen.owner_uid or seen.live or seen.deleting:
+        return False
+    return (seen.run, seen.attempt) <= newest_attempt and pod_uid != seen.uid
 
 
 def _ended_at(seen: Observation) -> datetime:
