@@ -74,7 +74,7 @@ def others(site: Site) -> Iterator[Side]:
     yield _side(site, f"Docker-in-Docker {_upstream(versions['docker.io'])}", privileged, peers.docker)
 
 
-def _well(pod: Document) -> bool:
+def ended_well(pod: Document) -> bool:
     status = pod["status"]
     ended = [each["state"].get("terminated", {}) for each in status.get("containerStatuses", [])]
     return status["phase"] != "Failed" and all(each.get("exitCode") == 0 for each in ended)
@@ -89,7 +89,7 @@ def _side(site: Site, title: str, kubectl: Kubectl, peer: Peer) -> Side:
         key = (PODS, kubectl.namespace, name)
         post(kubectl, f"/api/v1/namespaces/{kubectl.namespace}/pods", peer(kubectl, name, order))
         end = site.moments.over(key, _SECONDS)
-        if not _well(site.moments.newest(key)):
+        if not ended_well(site.moments.newest(key)):
             raise Failure(f"building {name} with {title}", "the pod has failed", _log(kubectl, name))
         start = site.moments.first(key) or end
         kubectl("delete", "pod", name, "--wait=false")  # what it has on the node's disk

@@ -9,11 +9,12 @@ from pathlib import Path
 from imagebuild.api.config import Builder, OperatorConfig
 from imagebuild.contract import layout, plan
 from imagebuild.core.isolation import sandbox
+from localcluster.work import Failure
 from testbed import registry
 from testbed.bench import daemonstart
 from testbed.bench.measure import Bed, Group, Row
 from testbed.bench.moments import PODS, Moments
-from testbed.bench.sides import built, post
+from testbed.bench.sides import built, ended_well, post
 from testbed.bench.site import MODES, Site, site
 from testbed.bench.spent import PARTS
 from testbed.kubectl import Document, Kubectl
@@ -60,8 +61,11 @@ def _daemon(kubectl: Kubectl, moments: Moments, times: int) -> Iterator[Row]:
     content: Document = {"configMap": {"name": "starts"}}
     words = ["python3", f"{layout.POD_INFO_DIR}/{program.name}", str(times)]
     kubectl.apply(pod(kubectl, "starts", words, {layout.POD_INFO_DIR: content}))
-    moments.over((PODS, kubectl.namespace, "starts"), _SECONDS)
+    key = (PODS, kubectl.namespace, "starts")
+    moments.over(key, _SECONDS)
     log = kubectl("logs", "starts")
+    if not ended_well(moments.newest(key)):
+        raise Failure("starting buildkitd in a pod", log, "the runner's own words are in a build pod's log")
     found = json.loads(log.splitlines()[-1])
     for kind, name in _KINDS.items():
         compared = {"beside": OWN, "reach": ("ratio ≤ 1.2",)} if kind == "runner" else {}
