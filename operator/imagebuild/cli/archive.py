@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -62,8 +63,9 @@ def read(image: str, *, plain_http: bool, environ: Mapping[str, str] = os.enviro
         raise Problem(str(error), code=Exit.INFRASTRUCTURE if error.again else Exit.CONFIGURATION) from error
     except (ValueError, KeyError, StopIteration) as error:
         raise Problem(f"{image} is no log archive of a build.", "Is this command as new as the operator?") from error
-    for text in _unpacked(packed, image).decode(errors="replace").splitlines():
-        stamp, _, rest = text.partition(" ")
+    # a step may print all else that Python takes for the end of a line
+    for text in io.BytesIO(_unpacked(packed, image)):
+        stamp, _, rest = text.decode(errors="replace").rstrip("\n").partition(" ")
         yield Line(stamp, rest)
 
 
