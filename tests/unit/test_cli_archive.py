@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from imagebuild.cli import archive
 from imagebuild.cli.__main__ import run
 from imagebuild.cli.logs import Line
 from imagebuild.cli.problem import Problem
+from imagebuild.cli.upload import UploadError
+from imagebuild.cli.upload.reach import reach
+from imagebuild.cli.upload.token import PULL
 from imagebuild.cli.view import View
 from imagebuild.contract import timeline
 from imagebuild.contract.plan import Archive, Plan
@@ -105,6 +109,11 @@ def test_a_registry_may_have_the_blobs_elsewhere(registry: Registry, image: str,
         pytest.param(Fault("GET", "/manifests/", 403), "no such archive, or not for your login", id="forbidden"),
         pytest.param(Fault("GET", "/blobs/", 404), "no such archive", id="a blob that was cleaned up"),
         pytest.param(Fault("GET", "/manifests/", 200), "gives something else than sha256:", id="something else"),
+        pytest.param(
+            Fault("GET", "/blobs/", 200, headers={"Content-Encoding": "gzip"}),
+            "gives something else",
+            id="what would have to be unpacked before it can be checked",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said_with_the_next_step(
@@ -128,6 +137,26 @@ def test_what_is_no_log_is_said(registry: Registry, image: str, environ: dict[st
     registry.manifests["other"] = other
     with pytest.raises(Problem, match="is no log archive of a build"):
         read(f"{image.partition('@')[0]}@sha256:{hashlib.sha256(other).hexdigest()}", environ)
+
+
+@pytest.mark.parametrize("layers", ["7", '[{"mediaType": 7}]', "[" * 100_000], ids=["a number", "no digest", "deep"])
+def test_a_manifest_of_another_shape_is_said(
+    registry: Registry, image: str, environ: dict[str, str], layers: str
+) -> None:
+    odd = f'{{"artifactType": "application/vnd.imagebuild.build.v1", "layers": {layers}}}'.encode()
+    registry.manifests["odd"] = odd
+    with pytest.raises(Problem, match="is no log archive of a build"):
+        read(f"{image.partition('@')[0]}@sha256:{hashlib.sha256(odd).hexdigest()}", environ)
+
+
+def test_a_registry_is_not_heard_out_that_says_more_than_can_be(
+    registry: Registry, image: str, environ: dict[str, str]
+) -> None:
+    there = reach(image.partition("@")[0], environ, time.sleep, plain_http=False, actions=PULL)
+    digest, content = next((digest, content) for digest, content in registry.blobs.items() if len(content) > 10)
+    assert there.get(f"blobs/{digest}", len(content)) == content
+    with pytest.raises(UploadError, match="answers with more than 10 bytes: ask who runs it"):
+        there.get(f"blobs/{digest}", 10)
 
 
 class Desk:

@@ -28,6 +28,8 @@ __all__ = ["image", "plain_http_option", "read"]
 _IMAGE = re.compile(r"([^@\s]+)@(sha256:[0-9a-f]{64})")
 _ROOM = LOG_BYTES + (8 << 20)
 """What the runner writes fits: more is no log of its."""
+_MANIFEST = 4 << 20
+"""The largest that registries take."""
 _GZIP = 31
 """How zlib is told that there is a header of gzip's."""
 
@@ -56,12 +58,12 @@ def read(image: str, *, plain_http: bool, environ: Mapping[str, str] = os.enviro
         raise Problem(f"{image} is no artifact by digest.", "Is this command as new as the operator?")
     try:
         there = reach(found[1], environ, time.sleep, plain_http=plain_http, actions=PULL)
-        document = json.loads(_content(there, image, "manifests", found[2]))
+        document = json.loads(_content(there, image, "manifests", found[2], _MANIFEST))
         log = next(layer for layer in _layers(document) if layer.get("mediaType") == LOG.media_type)
-        packed = _content(there, image, "blobs", str(log["digest"]))
+        packed = _content(there, image, "blobs", str(log["digest"]), _ROOM)
     except UploadError as error:
         raise Problem(str(error), code=Exit.INFRASTRUCTURE if error.again else Exit.CONFIGURATION) from error
-    except (ValueError, KeyError, StopIteration) as error:
+    except (ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
         raise Problem(f"{image} is no log archive of a build.", "Is this command as new as the operator?") from error
     # a step may print all else that Python takes for the end of a line
     for text in io.BytesIO(_unpacked(packed, image)):
@@ -75,8 +77,8 @@ def _layers(document: Any) -> list[dict[str, Any]]:
     return [layer for layer in document.get("layers") or () if isinstance(layer, dict)]
 
 
-def _content(there: Repository, image: str, kind: str, digest: str) -> bytes:
-    content = there.get(f"{kind}/{digest}")
+def _content(there: Repository, image: str, kind: str, digest: str, most: int) -> bytes:
+    content = there.get(f"{kind}/{digest}", most)
     if content is None:
         host = image.partition("/")[0]
         raise Problem(

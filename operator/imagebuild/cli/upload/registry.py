@@ -10,7 +10,7 @@ import http
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 from urllib.parse import urlencode, urljoin
@@ -36,8 +36,16 @@ _ELSEWHERE = {301, 302, 303, 307, 308}
 _REDIRECTS = 5
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_WORD = 1 << 20
+"""Bytes of an answer that is no content."""
 
-Answer = urllib3.BaseHTTPResponse
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Whatever case their names are asked for in."""
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +86,12 @@ class Repository:
             return False
         return answer.status in _ELSEWHERE or bool(self._good(answer))
 
-    def get(self, what: str) -> bytes | None:
-        """`manifests/…` or `blobs/…`; None where there is no such thing, or none for this login."""
+    def get(self, what: str, most: int) -> bytes | None:
+        """`manifests/…` or `blobs/…` as it was pushed, of no more than `most` bytes; None where there is no such thing,
+        or none for this login."""
         url = f"{self._url}/{what}"
         for _ in range(_REDIRECTS):
-            answer = self._ask("GET", url, headers={"Accept": _MANIFEST})
+            answer = self._ask("GET", url, headers={"Accept": _MANIFEST}, most=most)
             if answer.status in (http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND):
                 return None
             if answer.status not in _ELSEWHERE:
@@ -150,11 +159,17 @@ class Repository:
         return blocks
 
     def _ask(
-        self, method: str, url: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        most: int = _WORD,
     ) -> Answer:
         """Again and again, as long as it may help."""
         for number in range(_TRIES):
-            answer = self._once(method, url, headers=headers, body=body)
+            answer = self._once(method, url, headers=headers, body=body, most=most)
             if answer is not None and not _again(answer):
                 return answer
             self._wait(number, answer)
@@ -167,15 +182,14 @@ class Repository:
         *,
         headers: dict[str, str] | None = None,
         body: bytes | Callable[[], Iterator[bytes]] | None = None,
+        most: int = _WORD,
     ) -> Answer | None:
         """With the login, if the registry asks for one. None: the connection has failed."""
         for last in (False, True):
             login = self._connection.tokens.header(url)
             content = body() if callable(body) else body
             try:
-                answer = self._connection.http.request(
-                    method, url, headers={**(headers or {}), **login}, body=content, redirect=False, retries=False
-                )
+                answer = self._heard(method, url, {**(headers or {}), **login}, content, most)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 self._refuse(error)
                 self._failure = str(error).rpartition("): ")[2]
@@ -184,6 +198,29 @@ class Repository:
                 return answer
             self._connection.tokens.renew(answer.headers.get("WWW-Authenticate", ""), login, url)
         return None
+
+    def _heard(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Iterator[bytes] | None, most: int
+    ) -> Answer:
+        """As it comes over the line: whatever is packed is checked before it is unpacked."""
+        said = self._connection.http.request(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        content = bytearray()
+        for block in said.stream(_BLOCK):
+            content += block
+            if len(content) > most:
+                said.close()
+                raise UploadError(f"{self._name}: the registry answers with more than {most:,} bytes: ask who runs it")
+        said.release_conn()
+        return Answer(said.status, said.headers, bytes(content))
 
     def _refuse(self, error: Exception) -> None:
         """What is no mere break of the connection."""
