@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,26 @@ def test_a_full_disk_disturbs_nobody_and_is_said(tmp_path: Path) -> None:
     found = kept(journal)
     assert found[10:-1] == lines[: len(found) - 11]
     assert found[-1] == "… lines are missing: there was no room for them on the disk …"
+
+
+def test_who_reads_what_is_kept_holds_nobody_up_who_writes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    lines = write(journal, 3)
+    reading = journal.blocks()
+    first = next(reading)
+    writing = threading.Thread(target=journal.write, args=(b"more",), daemon=True)
+    writing.start()
+    writing.join(10)
+    assert not writing.is_alive()
+    assert [line.partition(" ")[2] for line in first.decode().splitlines()] == lines
+
+
+def test_no_line_goes_into_anothers_file_whatever_becomes_of_its_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LIMIT)
+    while not (tmp_path / "log-2").exists():
+        write(journal, 1)
+    (tmp_path / "log-1").unlink()
+    write(journal, 100)
+    with (tmp_path / "another").open("wb") as other:
+        write(journal, 100)
+        assert other.tell() == os.fstat(other.fileno()).st_size == 0

@@ -6,6 +6,7 @@ disturbs a build: what cannot be written is left out, and a line says so.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -44,27 +45,29 @@ class Journal:
                 self._full = True
 
     def blocks(self) -> Iterator[bytes]:
-        """What is kept so far."""
-        with self._lock:
-            numbers = [0, *range(max(1, self._number - 1), self._number + 1)] if self._number else [0]
-            for number in numbers:
-                if number == max(1, self._number - 1) and self._left_out:
-                    yield self._word(f"{self._left_out:,} bytes of the log are left out here: it was too long to keep")
-                with self._path(number).open("rb") as kept:
-                    while block := kept.read(_BLOCK):
-                        yield block
-            if self._full:
+        """What is kept so far. Who writes meanwhile does not wait for it."""
+        with contextlib.ExitStack() as files:
+            with self._lock:
+                numbers = [0, *range(max(1, self._number - 1), self._number + 1)] if self._number else [0]
+                kept = [files.enter_context(self._path(number).open("rb")) for number in numbers]
+                left_out, full = self._left_out, self._full
+            for place, file in enumerate(kept):
+                if place == 1 and left_out:
+                    yield self._word(f"{left_out:,} bytes of the log are left out here: it was too long to keep")
+                while block := file.read(_BLOCK):
+                    yield block
+            if full:
                 yield self._word("lines are missing: there was no room for them on the disk")
 
     def _turn(self) -> None:
         """On to the next file, without the one before the last."""
         opened = self._opened(self._number + 1)
         os.close(self._file)
-        if self._number > 1:
-            old = self._path(self._number - 1)
+        self._file, self._number, self._size = opened, self._number + 1, 0
+        if self._number > 2:  # noqa: PLR2004  of three that take turns
+            old = self._path(self._number - 2)
             self._left_out += old.stat().st_size
             old.unlink()
-        self._file, self._number, self._size = opened, self._number + 1, 0
 
     def _opened(self, number: int) -> int:
         return os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
