@@ -145,7 +145,7 @@ class Pod:
 
     def start(self, asked: plan.Plan | str, *within: str) -> subprocess.Popen[str]:
         """`within`: a command that runs the runner, such as unshare."""
-        self.plan_file.write_text(asked if isinstance(asked, str) else plan.dump(asked))
+        self.plan_file.write_text(asked if isinstance(asked, str) else plan.dump(asked), errors="surrogateescape")
         flags = {"--plan": self.plan_file, "--stop": self.stop_file, "--work": self.work, "--result": self.result_file}
         return subprocess.Popen(
             [

@@ -62,6 +62,8 @@ def test_half_of_the_runner_and_tls_are_not_loaded_before_the_daemon_is_on_its_w
         pytest.param("[]", id="a list"),
         pytest.param('{"output": {"images": "r.io/a"}}', id="a text for a list"),
         pytest.param('{"git": {}}', id="a source without its URL"),
+        pytest.param('{"args": ' + "[" * 100_000, id="deeper than can be read"),
+        pytest.param('{"args": ["\udcff"]}', id="bytes that are no text"),
     ],
 )
 def test_a_plan_that_cannot_be_read_still_has_a_result(pod: Pod, asked: str) -> None:

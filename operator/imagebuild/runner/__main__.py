@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from imagebuild.contract import layout, plan
-from imagebuild.contract.codec import DecodeError
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.runner import log
 from imagebuild.runner.problem import Problem
@@ -51,10 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         threading.Thread(target=reap_orphans, daemon=True).start()
     try:
         asked = plan.parse(flags.plan.read_text())
-    except DecodeError as error:
+    except Exception as error:  # noqa: BLE001  whatever is wrong with it
         return _end(flags.result, _ended(Reason.RUNNER_FAILED, f"the plan cannot be read: {error}"))
-    except OSError as error:
-        return _end(flags.result, _bug(error))
     journal = _journal(asked, flags.work)
     result = _run(asked, flags.work, stop)
     code = _end(flags.result, result)
