@@ -60,6 +60,13 @@ def test_a_line_without_an_end_is_cut(tmp_path: Path) -> None:
     assert len(kept(journal)[0]) == 1 << 20
 
 
+def test_what_is_said_in_more_than_one_line_has_its_time_in_each(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write(b"one\ntwo words")
+    assert kept(journal) == ["one", "two words"]
+    assert journal.lines == 2
+
+
 def test_a_full_disk_disturbs_nobody_and_is_said(tmp_path: Path) -> None:
     journal = Journal(tmp_path, LIMIT)
     write(journal, 10)

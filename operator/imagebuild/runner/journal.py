@@ -33,8 +33,12 @@ class Journal:
         """That were written, kept or not."""
 
     def write(self, text: bytes) -> None:
-        """A line, without its end. From any thread; never raises."""
-        entry = b"%s %s\n" % (_now(), text[:_LINE])
+        """A line, without its end, or some. From any thread; never raises."""
+        for line in text.split(b"\n"):
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        entry = b"%s %s\n" % (_now(), line[:_LINE])
         with self._lock:
             self.lines += 1
             try:
