@@ -211,6 +211,7 @@ def test_the_log_of_an_earlier_run_is_in_its_archive(desk: Desk, image: str) -> 
 NOWHERE = [
     pytest.param((), {}, "The pod shop-2 is gone, and its log with it", "spec.archive.enabled", id="not archived"),
     pytest.param((), {"archive": {"error": "403: ask"}}, "has no archive: 403: ask", "its pod's alone", id="refused"),
+    pytest.param((), {"archive": {"error": "\x1b]0;x\x07"}}, r"archive: \x1b]0;x\x07", "its pod's", id="what steers"),
     pytest.param((), {"phase": "Running"}, "is not over, and has no archive yet", "logs -f", id="not over"),
     pytest.param(("--run", "7"), {}, "shop has no run 7, or not any more", "tags of the archive", id="no such run"),
     pytest.param(("--run", "1"), {"history": [{"run": 1}]}, "run 1 of shop is not archived", "To keep", id="a run's"),

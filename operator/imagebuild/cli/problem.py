@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from imagebuild.cli.exits import Exit
+from imagebuild.cli.terminal import harmless
 
 __all__ = ["ApiError", "PodRefusedError", "Problem"]
 
@@ -18,9 +19,10 @@ class Problem(click.ClickException):
         self.exit_code = code  # type: ignore[misc]  # click's, of a class; each of ours has its own
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {self.message}", file=file, err=file is None)
+        # words of pods, registries and others may be in it
+        click.echo(harmless(f"Error: {self.message}"), file=file, err=file is None)
         if self.next_step:
-            click.echo(self.next_step, file=file, err=file is None)
+            click.echo(harmless(self.next_step), file=file, err=file is None)
 
 
 class ApiError(Problem):
