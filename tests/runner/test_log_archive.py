@@ -194,6 +194,12 @@ def test_a_registry_that_hangs_costs_no_result_not_even_of_a_pod_that_is_killed_
     assert (result.details.archive, result.details.archive_error) == (None, "")
 
 
+def test_a_disk_that_is_full_by_then_costs_no_archive(registry: Registry, host: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").symlink_to("/dev/full")
+    plan = replace(asked(host), certificates="of the administrator")
+    artifact(registry, archived(plan, ENDED, Journal(tmp_path), tmp_path, 20))
+
+
 def test_it_is_given_up_when_its_time_is_over(tmp_path: Path, silent_server: str) -> None:
     found = archived(asked(silent_server), ENDED, Journal(tmp_path), tmp_path, 0.6)
     assert "not done within 1 s: ask who runs the registry" in found.details.archive_error

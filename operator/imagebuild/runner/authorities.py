@@ -21,8 +21,10 @@ def merged(plan: Plan, work: Path) -> Path | None:
     """The image's certificate authorities and the operator's in one file: SSL_CERT_FILE replaces, it does not add."""
     if not plan.certificates:
         return None
-    file, system = work / "ca.crt", _SYSTEM.read_bytes() if _SYSTEM.exists() else b""
-    file.write_bytes(system + b"\n" + plan.certificates.encode())
+    file = work / "ca.crt"
+    if not file.exists():  # the archive wants it again, when the disk may be full
+        system = _SYSTEM.read_bytes() if _SYSTEM.exists() else b""
+        file.write_bytes(system + b"\n" + plan.certificates.encode())
     return file
 
 
