@@ -248,7 +248,7 @@ class Plan:
     """BuildKit gives each RUN step its own PID namespace and /proc; needs an unmasked /proc in the pod."""
     processes: int | None = None
     """That BuildKit and all steps may have at once, threads counted. None: no bound but the node's."""
-    silence: float | None = None  # seconds without a word or a change in BuildKit's trace. None: any
+    silence: float | None = None  # seconds without a word of BuildKit, until it is given up. None: never
     tracing: Tracing | None = None
     push_grace: float = 120.0
     """Seconds a cache export may take after the images are pushed, until the build counts as done without it."""
