@@ -142,6 +142,17 @@ def test_a_registry_that_is_busy_is_asked_again(pod: Pod, registry: Registry, ho
     artifact(registry, result)
 
 
+@pytest.mark.parametrize("place", ["file:///etc/hostname", "ftp://127.0.0.1:1/a", "data:,x"])
+def test_a_registry_that_leads_an_upload_out_of_http_is_not_followed(
+    pod: Pod, registry: Registry, host: str, place: str
+) -> None:
+    registry.faults = [Fault("POST", "/blobs/uploads/", 202, 9, headers={"Location": place})]
+    result, _, code = pod.run(asked(host))
+    assert (code, result.details.archive) == (0, None)
+    assert "leads an upload to no place of HTTP" in result.details.archive_error
+    assert registry.requests("PUT") == []
+
+
 @pytest.mark.parametrize(
     ("refusal", "said"),
     [

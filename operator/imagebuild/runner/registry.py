@@ -131,6 +131,12 @@ class Registries:
         """A blob; its digest. Raises what urllib raises."""
         host, name = split(repository)
         digest, upload = f"sha256:{hashlib.sha256(content).hexdigest()}", self._begun(host, name)
+        # urllib would open files of the pod, too; and what goes to a registry with TLS goes nowhere without
+        if urllib.parse.urlsplit(upload).scheme not in (
+            "https",
+            urllib.parse.urlsplit(self._url(host, name, "")).scheme,
+        ):
+            raise ValueError("the registry leads an upload to no place of HTTP, or to one without TLS")
         url = f"{upload}{'&' if '?' in upload else '?'}{urllib.parse.urlencode({'digest': digest})}"
         request = _Request("PUT", content, "application/octet-stream")
         if self._elsewhere(host, name, upload):
