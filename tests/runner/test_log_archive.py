@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from collector import secured
 from imagebuild.contract.plan import Archive, Dockerfile, GitSource, HttpSource, Output, Plan, RegistrySecret
 from imagebuild.contract.plan import Registry as Setting
 from imagebuild.contract.reasons import Reason
@@ -151,6 +152,15 @@ def test_a_registry_that_leads_an_upload_out_of_http_is_not_followed(
     assert (code, result.details.archive) == (0, None)
     assert "leads an upload to no place of HTTP" in result.details.archive_error
     assert registry.requests("PUT") == []
+
+
+def test_what_goes_to_a_registry_with_tls_goes_nowhere_without(pod: Pod, registry: Registry, tmp_path: Path) -> None:
+    context, authority = secured(tmp_path)
+    with registry.serve(context) as host:
+        plan = replace(asked(host), registries=(), certificates=authority)
+        artifact(registry, pod.run(plan)[0])
+        registry.faults = [Fault("POST", "/blobs/uploads/", 202, 9, headers={"Location": f"http://{host}/upload"})]
+        assert "or to one without TLS" in pod.run(plan)[0].details.archive_error
 
 
 @pytest.mark.parametrize(

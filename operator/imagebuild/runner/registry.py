@@ -132,10 +132,8 @@ class Registries:
         host, name = split(repository)
         digest, upload = f"sha256:{hashlib.sha256(content).hexdigest()}", self._begun(host, name)
         # urllib would open files of the pod, too; and what goes to a registry with TLS goes nowhere without
-        if urllib.parse.urlsplit(upload).scheme not in (
-            "https",
-            urllib.parse.urlsplit(self._url(host, name, "")).scheme,
-        ):
+        ours, theirs = (urllib.parse.urlsplit(place).scheme for place in (self._url(host, name, ""), upload))
+        if theirs not in {"https", ours}:
             raise ValueError("the registry leads an upload to no place of HTTP, or to one without TLS")
         url = f"{upload}{'&' if '?' in upload else '?'}{urllib.parse.urlencode({'digest': digest})}"
         request = _Request("PUT", content, "application/octet-stream")
