@@ -36,6 +36,8 @@ class Got:
 class Collector:
     url: str = ""
     answer: int = 200
+    reason: str | None = None
+    """What stands beside the number."""
     hangs: bool = False
     spans: list[Got] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -109,7 +111,7 @@ def collecting(tls: ssl.SSLContext | None = None, **given: Any) -> Iterator[Coll
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             answer = collector.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(answer)
+            self.send_response(answer, collector.reason)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

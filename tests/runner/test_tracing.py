@@ -101,6 +101,14 @@ def test_a_collector_that_refuses_costs_a_line_of_the_log(pod: Pod, given: dict[
     assert found.essentials.message == ""
 
 
+def test_what_a_collector_says_is_no_more_than_a_few_words_that_steer_nothing(pod: Pod) -> None:
+    with collecting(answer=500, reason="\x1b[2J" + "x" * 60_000) as collector:
+        _, log, _ = pod.run(asked(collector.url))
+    (line,) = (line for line in log.splitlines() if line.startswith("imagebuild: no traces: "))
+    assert r"answers 500 \x1b[2Jxxx" in line
+    assert len(line) < 250
+
+
 def test_where_no_collector_is_the_build_is_as_ever(pod: Pod) -> None:
     found, log, code = pod.run(asked("http://127.0.0.1:1"))
     assert (found.essentials.reason, code) == (Reason.BUILT, 0)

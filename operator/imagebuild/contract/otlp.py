@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["SendError", "send", "trusting"]
 
-_ANSWER_BYTES = 64 << 10
+_ANSWER_BYTES, _WORDS = 64 << 10, 160
 
 
 class SendError(Exception):
@@ -43,6 +43,11 @@ def send(url: str, body: bytes, seconds: float, context: ssl.SSLContext | None =
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise SendError(f"{url}: {error or type(error).__name__}") from error
+        raise SendError(f"{url}: {_said(str(error)) or type(error).__name__}") from error
     if not 200 <= answer.status < 300:  # noqa: PLR2004
-        raise SendError(f"{url} answers {answer.status} {answer.reason}")
+        raise SendError(f"{url} answers {answer.status} {_said(answer.reason)}")
+
+
+def _said(text: str) -> str:
+    """A few words, of which no terminal is steered."""
+    return ascii(text)[1:-1][:_WORDS]
