@@ -53,7 +53,7 @@ class App:
         self._config, self.pace, self._leads, self._lost = config, pace, leads, lost
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
-        self._traces = Traces(self.store, lambda: config.current, metrics.spans_dropped)
+        self._traces = Traces(self.store, config.within, metrics.spans_dropped)
         self._claims = ClaimKeeper(self._cluster, self.store, lambda: config.current)
         self._reconciler = Reconciler(
             self._cluster,

@@ -20,7 +20,6 @@ from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
 from imagebuild.contract.spans import document
 from imagebuild.controller.store import Store
-from imagebuild.core.policy import within
 from imagebuild.core.spans import spans
 from imagebuild.core.tracing import resource, url
 
@@ -32,23 +31,24 @@ _LOOK_EVERY_SECONDS = 0.02
 
 
 class Traces:
-    def __init__(self, store: Store, config: Callable[[], OperatorConfig], dropped: Callable[[int], None]) -> None:
-        """`dropped` is told how many spans are lost, in a thread."""
+    def __init__(self, store: Store, config: Callable[[str], OperatorConfig], dropped: Callable[[int], None]) -> None:
+        """`config`: as it is in force in a namespace. `dropped` is told how many spans are lost, in a thread."""
         self._store, self._config, self._dropped = store, config, dropped
-        self._queue: queue.Queue[tuple[str, bytes, int]] = queue.Queue(_ROOM)
+        self._queue: queue.Queue[tuple[str, bytes, str, int]] = queue.Queue(_ROOM)
         self._thread: threading.Thread | None = None
 
     def tell(self, build: ImageBuild, status: ImageBuildStatus, now: datetime) -> None:
-        where = url(within(self._config(), build.namespace))
-        if where is None or status.run is None:
+        config = self._config(build.namespace)
+        if (where := url(config)) is None or status.run is None:
             return
         if not (found := spans(build, status, self._store.pods((build.namespace, build.name)), now)):
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
             self._thread.start()
+        body = document(names.MANAGER, resource(build, status.run), found)
         try:
-            self._queue.put_nowait((where, document(names.MANAGER, resource(build, status.run), found), len(found)))
+            self._queue.put_nowait((where, body, config.certificate_authorities, len(found)))
         except queue.Full:
             self._dropped(len(found))
 
@@ -61,9 +61,9 @@ class Traces:
     def _run(self) -> None:
         taken = True
         while True:
-            where, body, number = self._queue.get()
+            where, body, authorities, number = self._queue.get()
             try:
-                _send(where, body, self._config().certificate_authorities)
+                _send(where, body, authorities)
             except Exception as error:  # noqa: BLE001 no fault of a collector is worth the operator
                 self._dropped(number)
                 # once, until the collector is there again
