@@ -15,9 +15,10 @@ def url(config: OperatorConfig) -> str | None:
 
 
 def trace(build: ImageBuild, status: ImageBuildStatus, config: OperatorConfig) -> TraceStatus | None:
-    """Of the run that the status is about, and the same until its end. Whoever began the trace may have decided that it
-    is not kept; then there is none here either."""
-    if status.trace is not None or status.run is None or not config.tracing.endpoint:
+    """Of the run that the status is about, and the same from its first attempt to its end. Whoever began the trace may
+    have decided that it is not kept; then there is none here either."""
+    begun = status.trace is not None or status.attempt
+    if begun or status.run is None or not config.tracing.endpoint:
         return status.trace
     given = build.trace_parent
     if given is not None and not given.sampled:
