@@ -110,6 +110,11 @@ STEP = BuildResult(essentials=Essentials(reason=Reason.STEP_FAILED))
     [
         pytest.param(make.ended(PUSHED, reason="DeadlineExceeded"), Reason.BUILT, id="pushed, then out of time"),
         pytest.param(oom_killed(PUSHED), Reason.BUILT, id="pushed, then out of memory"),
+        pytest.param(
+            make.ended(STEP, reason="DeadlineExceeded"),
+            Reason.STEP_FAILED,
+            id="failed, then out of time for its archive",
+        ),
         pytest.param(make.ended(STEP, reason="Evicted"), Reason.EVICTED, id="evicted, and a step failed by that"),
         pytest.param({**oom_killed(), "reason": "Evicted"}, Reason.EVICTED, id="evicted and out of memory"),
         pytest.param(oom_killed(STEP), Reason.OUT_OF_MEMORY, id="out of memory, and a step failed by that"),

@@ -225,7 +225,10 @@ def _cause(status: Document, terminated: Document, result: BuildResult | None) -
     said = result.essentials if result else None
     if said is not None and (said.digest is not None or said.reason in DONE):
         return (said.reason if said.reason in DONE else Reason.BUILT), said.message
-    if (told := _told_by_the_kubelet(status, terminated)) is not None:
+    told = _told_by_the_kubelet(status, terminated)
+    failed = said is not None and said.reason.row.fault in (Fault.USER, Fault.CONFIGURATION)
+    # at the deadline the runner alone hears a TERM: it had the failure by then, and was at the log archive
+    if told is not None and not (failed and told[0] is Reason.TIMED_OUT):
         return told
     return _said(status, said) if said is not None else _without_a_word(status, terminated)
 
