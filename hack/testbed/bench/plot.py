@@ -14,7 +14,7 @@ SCHEMES = {
     "light": dict(zip(_NAMES, ("#ffffff", "#1f2328", "#59636e", "#0969da", "#bc4c00", "#1a7f37"), strict=True)),
     "dark": dict(zip(_NAMES, ("#0d1117", "#e6edf3", "#9198a1", "#58a6ff", "#f0883e", "#3fb950"), strict=True)),
 }
-_WIDTH, _LINE, _LABELS, _VALUES = 760, 26, 330, 90
+_WIDTH, _LINE, _EDGE, _VALUES = 760, 44, 14, 110
 _HEIGHT, _LEFT, _TOP, _BOTTOM = 260, 64, 36, 40
 _SERIES = ("one", "two", "three")
 
@@ -72,7 +72,7 @@ def _svg(title: str, height: int, inside: Iterable[str]) -> str:
 
 def _colours(scheme: str) -> str:
     return " ".join(f".{name} {{ fill: {colour}; stroke: {colour} }}" for name, colour in SCHEMES[scheme].items()) + (
-        " text { stroke: none } polyline { fill: none }"
+        " text { stroke: none !important } polyline { fill: none !important; stroke-width: 2px }"
     )
 
 
@@ -82,17 +82,17 @@ def _text(x: float, y: float, text: str, colour: str = "text", anchor: str = "st
 
 def _bars(rows: list[Row]) -> tuple[int, Iterator[str]]:
     most = max(row.p99 for row in rows) or 1
-    scale = (_WIDTH - _LABELS - _VALUES) / most
+    scale = (_WIDTH - _EDGE - _VALUES) / most
 
     def draw() -> Iterator[str]:
         for number, row in enumerate(rows):
             y = _TOP + _LINE * number
             colour = "one" if row.beside else "two"
-            yield _text(_LABELS - 10, y + 15, row.name, anchor="end")
+            yield _text(_EDGE, y + 12, row.name)
             width = row.p50 * scale
-            yield f'<rect class="{colour}" x="{_LABELS}" y="{y + 4}" width="{width:.1f}" height="14" opacity="0.75"/>'
-            yield _line(_LABELS + min(row.samples) * scale, y + 11, _LABELS + row.p99 * scale, y + 11, "text")
-            yield _text(_LABELS + row.p99 * scale + 8, y + 15, f"{row.p50:.3g} {row.unit}", "muted")
+            yield f'<rect class="{colour}" x="{_EDGE}" y="{y + 18}" width="{width:.1f}" height="14" opacity="0.75"/>'
+            yield _line(_EDGE + min(row.samples) * scale, y + 25, _EDGE + row.p99 * scale, y + 25, "text")
+            yield _text(_EDGE + max(row.p50, row.p99) * scale + 8, y + 30, f"{row.p50:.3g} {row.unit}", "muted")
 
     return _TOP + _LINE * len(rows) + 12, draw()
 
@@ -102,10 +102,11 @@ def _line(x: float, y: float, to_x: float, to_y: float, colour: str) -> str:
 
 
 def _curves(rows: list[Row]) -> tuple[int, Iterator[str]]:
-    """Both axes logarithmic: a cost that grows with the number of objects is a line at 45°."""
+    """Both axes logarithmic, the upright one over at least a decade, so that a little does not look like much."""
     names = list(dict.fromkeys(row.name for row in rows))
     across = _axis([row.at or 1 for row in rows], _LEFT, _WIDTH - 40)
-    up = _axis([max(row.p50, 1e-6) for row in rows], _HEIGHT - _BOTTOM, _TOP + 18 * len(names) + 8)
+    values = [max(row.p50, 1e-6) for row in rows]
+    up = _axis([*values, max(values) / 10], _HEIGHT - _BOTTOM, _TOP + 18 * len(names) + 8)
 
     def draw() -> Iterator[str]:
         for size in sorted({row.at or 1 for row in rows}):

@@ -72,10 +72,10 @@ def archived(asked: plan.Plan, result: BuildResult, journal: Journal, work: Path
 
 def _pushed(asked: plan.Plan, archive: Archive, result: BuildResult, journal: Journal, work: Path) -> str:
     """The digest."""
+    logins = _logins(archive)  # first: what it says belongs into the log
     described = json.dumps(record(asked, archive, result, work / "report", journal.lines)).encode()
     layers = ((LOG, _compressed(journal)), (RECORD, described))
     manifest = _manifest(archive, result, layers)  # once: a tag that is immutable takes the same again, and no other
-    logins = _logins(archive)
     # where the egress proxy is in the way the runner's own has ended with the build
     with egress(asked.proxy) as way:
         only = plan.Plan(registries=asked.registries, output=plan.Output(images=(archive.repository,)))
