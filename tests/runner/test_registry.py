@@ -123,6 +123,14 @@ def test_every_answer_is_one_word(odd: ThreadingHTTPServer, repository: str, ans
     assert look_up(odd.server_port, repository) is answer
 
 
+def test_a_password_does_not_follow_a_challenge_out_of_tls(odd: ThreadingHTTPServer) -> None:
+    host = f"127.0.0.1:{odd.server_port}"
+    secure = Registries({}, {host: {"auth": base64.b64encode(b"user:hunter2").decode()}}, None)
+    with pytest.raises(ValueError, match="without TLS"):
+        secure._authorization(f'Bearer realm="http://{host}/v2/seen/x"', host, "repository:x:pull", Registry(host=host))
+    assert odd.RequestHandlerClass.tokens == []  # type: ignore[attr-defined]
+
+
 MADE_FROM = {"imagebuild.dev/inputs": "x"}
 ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
 INDEX = {"manifests": [{"digest": "plain"}, {"digest": "bare", "annotations": ATTESTATION}]}

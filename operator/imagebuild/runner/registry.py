@@ -222,6 +222,8 @@ class Registries:
         realm = words.get("realm", "")
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
+        if realm.startswith("http:") and not setting.http:
+            raise ValueError("a challenge that would have the password sent without TLS")
         query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": scope})
         answer = _object(self._ask(f"{realm}?{query}", setting, _Request("GET"), _whole, basic))
         token = answer.get("token") or answer.get("access_token")
