@@ -17,7 +17,6 @@ from imagebuild.core.archive import ignored
 from imagebuild.core.conditions import seal
 from imagebuild.core.observe import Observation
 from imagebuild.core.part import Manifest
-from imagebuild.core.policy import within
 from imagebuild.core.run import next_request
 
 
@@ -130,7 +129,7 @@ def to_report(build: ImageBuild, status: ImageBuildStatus, context: Context, wak
 
 
 def _warnings(build: ImageBuild, status: ImageBuildStatus, config: OperatorConfig) -> tuple[str, ...]:
-    ignored_archive = ignored(build.spec, within(config, build.namespace)) if build.spec else ""
+    ignored_archive = ignored(build.spec, config) if build.spec else ""
     failed_archive = status.archive.error if status.archive and status.archive.error else ""
     return tuple(filter(None, (*build.warnings, ignored_archive, failed_archive)))
 
