@@ -41,7 +41,7 @@ async def test_a_file_that_is_read_again_is_in_force_everywhere(file: Path) -> N
     before = config.within("team-a")
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         follows = tasks.create_task(config.follow(0.001, read.set))
-        file.write_text(FILE.replace("3h", "4h"))
+        await asyncio.to_thread(file.write_text, FILE.replace("3h", "4h"))
         await read.wait()
         follows.cancel()
     assert (before.timeouts.build, config.within("team-a").timeouts.build) == ("3h", "4h")
