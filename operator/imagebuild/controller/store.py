@@ -30,8 +30,8 @@ _REMEMBERED_DELETIONS = 10_000
 
 
 class Listed:
-    """A whole list, whose pages are put into the store one by one. As documents, thousands of objects would take a
-    hundred times the memory of what is kept of them."""
+    """A whole list, whose pages are put into the store one by one. As documents, thousands of objects would take
+    many times the memory of what is kept of them."""
 
     def __init__(self, put: Callable[[Document], Key | None]) -> None:
         self._put = put
