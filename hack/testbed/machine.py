@@ -7,16 +7,23 @@ import json
 import os
 import platform
 from contextlib import suppress
+from pathlib import Path
 
 from imagebuild import __version__
 from testbed.kubectl import Kubectl
-from testbed.place import git
+from testbed.place import ROOT, git
 
 _GIB = 2**30
 
 
 def description(kubectl: Kubectl) -> str:
     return ", ".join(facts(kubectl).values())
+
+
+def commit(root: Path = ROOT) -> str:
+    """Marked where what runs is not what was committed. hack/bench writes into docs/ while it goes on."""
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!docs", cwd=root)
+    return git("rev-parse", "--short", "HEAD", cwd=root) + ("-dirty" if changed else "")
 
 
 def facts(kubectl: Kubectl) -> dict[str, str]:
@@ -27,7 +34,7 @@ def facts(kubectl: Kubectl) -> dict[str, str]:
     server = json.loads(kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
     return {
         "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
-        "imagebuild": f"imagebuild {__version__} ({git('describe', '--always', '--dirty', '--exclude=*')})",
+        "imagebuild": f"imagebuild {__version__} ({commit()})",
         "kubernetes": f"Kubernetes {server}",
         "python": f"Python {platform.python_version()}",
         "cores": f"{os.cpu_count()} cores",

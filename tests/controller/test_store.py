@@ -11,6 +11,8 @@ from imagebuild.api.imagebuild import parse
 from imagebuild.api.status import ImageBuildStatus, Phase, Run
 from imagebuild.contract.reasons import Reason
 from imagebuild.controller.store import Listed, Store
+from imagebuild.core.admit import Candidate
+from imagebuild.core.groups import member
 from imagebuild.core.observe import State
 
 Document = dict[str, Any]
@@ -216,11 +218,21 @@ def test_a_deleted_pod_of_a_build_that_is_over_is_forgotten() -> None:
     assert store.pods(KEY) == ()
 
 
-def test_of_a_group_those_that_are_over_stay_parsed() -> None:
-    store = Store()
-    store.put_build(build(1, spec={**make.SPEC, "concurrency": {"group": "main"}}, status=OVER))
-    assert store.build(KEY) is store.build(KEY)
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED])
+def test_one_that_is_over_is_to_its_group_what_it_is_when_it_is_read_anew(phase: Phase) -> None:
+    store, asks = Store(), Candidate(key=KEY, since=make.START, run=2)
+    in_group = {**make.SPEC, "concurrency": {"group": "main", "policy": "Latest", "order": 7}}
+    store.put_build(build(1, spec=in_group, status=OVER.model_copy(update={"phase": phase})))
+    found = store.build(KEY)
+    assert found is not None
+    for asked, reserved in ((None, False), (None, True), (asks, False)):
+        assert store.member(KEY, asked, reserved=reserved) == member(found, asked, reserved=reserved, alive=False)
+    assert (store.member(KEY, None, reserved=False) is None) == (phase is Phase.FAILED)
+    store.put_pod(pod(2, make.running()))
+    assert store.member(KEY, None, reserved=False) == member(found, None, reserved=False, alive=True)
+    assert list(store.group(("team-a", "main"))) == [KEY]
     assert list(store.unfinished()) == []
+    assert store.build(KEY) is not store.build(KEY), "it is kept as text"
 
 
 # --- what admission looks at

@@ -91,6 +91,39 @@ def test_an_annotated_tag_is_built_as_the_commit_it_points_to(pod: Pod, reposito
     assert (found.essentials.commit, found.essentials.branch) == (tagged, None), log
 
 
+@pytest.mark.parametrize("what", ["HEAD^{tree}", "HEAD:Dockerfile"], ids=["a tree", "a file"])
+def test_a_tag_of_anything_but_a_commit_is_no_revision(pod: Pod, repository: Repository, what: str) -> None:
+    repository.commit()
+    repository.git("tag", "odd", what)
+    repository.commit(file="later")
+    found, log, _ = pod.run(Plan(git=GitSource(url=repository.url, ref="refs/tags/odd")))
+    assert found.essentials.reason is Reason.REVISION_NOT_FOUND, log
+    assert found.essentials.message == f"{repository.url} has no commit at refs/tags/odd"
+
+
+def test_a_commit_whose_time_cannot_be_read_is_built_all_the_same(pod: Pod, repository: Repository) -> None:
+    repository.commit()
+    broken = repository.git("cat-file", "commit", "HEAD").replace("committer t <t@example.com> ", "committer t <t> x")
+    file = repository._directory.with_name("commit")
+    file.write_text(broken + "\n")
+    made = repository.git("hash-object", "-t", "commit", "--literally", "-w", str(file))
+    repository.git("push", "--quiet", "--force", repository.url, f"{made}:refs/heads/main")
+    found, log, code = pod.run(Plan(git=GitSource(url=repository.url, branch="main")))
+    assert (found.essentials.commit, code) == (made, 0), log
+
+
+def test_a_commit_that_no_branch_has_is_built_with_its_own_time(pod: Pod, repository: Repository) -> None:
+    tip = repository.commit()
+    alone = repository.git("commit-tree", "-m", "alone", "-p", tip, f"{tip}^{{tree}}")
+    repository.git("push", "--quiet", repository.url, f"{alone}:refs/hidden/alone")
+    found, log, code = pod.run(
+        Plan(git=GitSource(url=repository.url, branch="main", commit=alone), output=Output(commit_time=True))
+    )
+    assert (found.essentials.commit, code) == (alone, 0), log
+    (call,) = pod.seen("buildctl")
+    assert f"build-arg:SOURCE_DATE_EPOCH={repository.git('show', '-s', '--format=%ct', alone)}" in call["argv"]
+
+
 def test_a_pull_request_is_a_line_of_work_by_its_full_name(pod: Pod, repository: Repository) -> None:
     tip = repository.commit()
     repository.git("push", "--quiet", repository.url, "main:refs/pull/7/head")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from testbed import machine
 from testbed.bench import files, plot, table
 from testbed.bench.groups import GROUPS
 from testbed.bench.measure import Result, Row, dump, load
+from testbed.place import git
 from unit.test_cli_page_style import contrast
 
 OURS = Row(group="g", name="ours", unit="ms", samples=(3, 1, 2), beside="theirs", reach=("ratio ≤ 0.5", "p99 ≤ 2"))
@@ -81,3 +84,19 @@ def test_plots_are_read_in_both_colour_schemes(scheme: str) -> None:
 def test_every_group_has_its_place_on_the_page_and_every_figure_its_group() -> None:
     assert table.groups(files.PAGE.read_text()) == [group.name for group in GROUPS]
     assert files.results().keys() <= {group.name for group in GROUPS}
+
+
+def test_a_figure_that_is_written_into_the_documents_does_not_make_the_next_one_look_uncommitted(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("docs/benchmarks.md", "code"):
+        (tmp_path / name).write_text("before")
+    git("init", "--quiet", cwd=tmp_path)
+    git("add", "--all", cwd=tmp_path)
+    git("-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--message=one", cwd=tmp_path)
+    clean = git("rev-parse", "--short", "HEAD", cwd=tmp_path)
+    (tmp_path / "docs" / "benchmarks.md").write_text("after")
+    assert machine.commit(tmp_path) == clean
+    (tmp_path / "code").write_text("after")
+    assert machine.commit(tmp_path) == f"{clean}-dirty"

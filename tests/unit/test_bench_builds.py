@@ -80,6 +80,7 @@ def test_a_pod_by_hand_has_no_more_rights_than_a_build_pod_of_ours() -> None:
     assert container["image"] == PLACE.builder_image
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["SETUID", "SETGID"]}
     assert "privileged" not in json.dumps(spec)
+    assert set(container["resources"]["requests"]) == {"cpu", "memory", "ephemeral-storage"}
 
 
 def test_the_time_of_a_build_is_told_in_parts_that_leave_nothing_out() -> None:

@@ -64,9 +64,8 @@ class Watch:
             self.seen.append(Seen(moment, event["type"], event["object"]))
             self._news.notify_all()
 
-    async def first(self, wanted: Callable[[Document], bool], since: int = 0) -> Seen:
-        """Of those from `since` on."""
-        looked = since
+    async def first(self, wanted: Callable[[Document], bool]) -> Seen:
+        looked = 0
         async with asyncio.timeout(_PATIENCE), self._news:
             while True:
                 for event in self.seen[looked:]:

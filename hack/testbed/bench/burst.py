@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -23,7 +24,8 @@ from testbed.podwatch import PodWatch, from_now_on
 
 _WORKERS = 20
 """Requests at once, as the operator has."""
-_LOOK = 0.05
+_LOOK, _PATIENCE = 0.05, 600
+"""Seconds."""
 T = TypeVar("T")
 
 
@@ -58,8 +60,9 @@ async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Docume
         there = await _count(cluster, space.namespace)
         begun = time.perf_counter()
         await _each(ids, create)
-        while await _count(cluster, space.namespace) < there + len(made):  # noqa: ASYNC110  nothing here is told
-            await asyncio.sleep(_LOOK)
+        async with asyncio.timeout(_PATIENCE):
+            while await _count(cluster, space.namespace) < there + len(made):  # noqa: ASYNC110  nothing here is told
+                await asyncio.sleep(_LOOK)
         return time.perf_counter() - begun, made
 
 
@@ -77,9 +80,10 @@ async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig
         return took
 
 
-async def touch(space: Kubectl, ids: Iterable[str], word: str) -> None:
+async def touch(space: Kubectl, ids: Iterable[str]) -> None:
     """Changes these ImageBuilds in a way that means nothing."""
-    patch = {"metadata": {"annotations": {"example.com/touched": word}}}
+    # another word each time: of one that is there the API server makes no event
+    patch = {"metadata": {"annotations": {"example.com/touched": secrets.token_hex(4)}}}
     async with connected(space) as cluster:
         merge = "application/merge-patch+json"
         await _each(

@@ -66,7 +66,7 @@ def _flags(arguments: list[str]) -> argparse.Namespace:
         epilog=f"groups:\n{lines}\n\nOne that was broken off is run again; the others' figures stay.",
     )
     parser.add_argument("groups", metavar="GROUP", nargs="*", help="default: all, one by one")
-    parser.add_argument("--quick", action="store_true", help="a smoke test: few samples, under two minutes, no page")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: few samples, a few minutes, no page")
     flags = parser.parse_args(arguments)
     for name in flags.groups:
         if name not in (names := [group.name for group in GROUPS]):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagebuild.api.config import Builder, OperatorConfig
 from imagebuild.contract import plan
 from imagebuild.core.seccomp import PROFILE
 from imagebuild.runner.cacherefs import CacheRefs
@@ -28,6 +29,8 @@ _CONFIG = "/home/user/.config/buildkit"
 _VOLUME = "/source"
 _SOURCE = f"{_VOLUME}/app"
 _OURS = ("--addr=", "--trace=", "--metadata-file=")
+_RESOURCES = OperatorConfig(builder=Builder(image="any")).pod.resources.model_dump(exclude_none=True)
+"""Those that the operator gives where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +168,6 @@ def _privileged(kubectl: Kubectl, name: str, script: str, state: str) -> Documen
 
 
 def _pod(name: str, script: str, container: Document, mounts: Mapping[str, Document], spec: Document) -> Document:
-    """Resources are those that the operator gives where nobody says otherwise."""
     volumes = {f"volume-{number}": each for number, each in enumerate(mounts.items())}
     return {
         "apiVersion": "v1",
@@ -180,7 +182,7 @@ def _pod(name: str, script: str, container: Document, mounts: Mapping[str, Docum
                 {
                     "name": "build",
                     "command": ["sh", "-c", script],
-                    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}},
+                    "resources": _RESOURCES,
                     "volumeMounts": [{"name": volume, "mountPath": path} for volume, (path, _) in volumes.items()],
                     **container,
                 }

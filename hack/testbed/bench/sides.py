@@ -92,7 +92,7 @@ def _side(site: Site, title: str, kubectl: Kubectl, peer: Peer) -> Side:
         if not ended_well(site.moments.newest(key)):
             raise Failure(f"building {name} with {title}", "the pod has failed", _log(kubectl, name))
         start = site.moments.first(key) or end
-        kubectl("delete", "pod", name, "--wait=false")  # what it has on the node's disk
+        kubectl("delete", "pod", name)  # and what it has on the node's disk, before the next side begins
         return Took(seconds=end - start)
 
     return Side(name=title, build=build)

@@ -24,7 +24,7 @@ NAME = "startup"
 OWN, RUNNER = "buildkitd by itself, until it answers", "the runner's start, until buildkitd answers"
 _KINDS = {
     "python": "an empty Python, from start to end",
-    "imports": "all that the runner imports, and that Python",
+    "imports": "what the runner imports before it starts buildkitd, and that Python",
     "buildkitd": OWN,
     "runner": RUNNER,
 }

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from imagebuild.api.config import OperatorConfig
-from imagebuild.core.policy import within
+from imagebuild.core.policy import policy, within
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +38,17 @@ class ConfigFile:
         self._path = path
         self._text = self._read()
         self._within: dict[str, OperatorConfig] = {}
+        """By the pattern of its policy; empty for none."""
         self.current = load(self._text, path)
 
     def within(self, namespace: str) -> OperatorConfig:
-        """As it is in force in a namespace: worked out once, since each decision asks for it."""
-        if namespace not in self._within:
-            self._within[namespace] = within(self.current, namespace)
-        return self._within[namespace]
+        """As it is in force in a namespace: worked out once for each policy, since every decision asks for it, and
+        namespaces come and go."""
+        found = policy(self.current, namespace)
+        match = found.match if found else ""
+        if match not in self._within:
+            self._within[match] = within(self.current, namespace)
+        return self._within[match]
 
     async def follow(self, every: float, changed: Callable[[], None]) -> None:
         """Runs for ever. A file that has become bad is said once, and the last good one stays in force."""

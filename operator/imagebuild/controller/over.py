@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from imagebuild.api.imagebuild import ImageBuild, parse
 from imagebuild.api.status import Phase
+from imagebuild.core.admit import Group, Member
+from imagebuild.core.groups import group, member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,9 @@ class Over:
     resource_version: str
     phase: Phase
     newest_attempt: tuple[int, int]
+    group: Group | None
+    member: Member | None
+    """Of that group, as long as it asks for nothing and has no pod."""
     text: bytes
 
     @classmethod
@@ -32,6 +37,8 @@ class Over:
             resource_version=build.resource_version,
             phase=build.status.phase,
             newest_attempt=build.status.newest_attempt,
+            group=group(build),
+            member=member(build, None, reserved=False, alive=False),
             text=json.dumps(kept, separators=(",", ":")).encode(),
         )
 

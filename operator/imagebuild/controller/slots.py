@@ -18,7 +18,6 @@ from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.store import Store
 from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Verdict, admit
 from imagebuild.core.cachevolume import claim
-from imagebuild.core.groups import member
 
 
 def now() -> datetime:
@@ -103,13 +102,10 @@ class Slots:
         return {**asked, **dict(self._store.claims())}
 
     def _members(self, group: Group) -> list[Member]:
-        found = []
-        for key in self._store.group(group):
-            build = self._store.build(key)
-            if build is None:
-                continue
-            asks = self._waiting.get(key)
-            found.append(member(build, asks, reserved=key in self._reserved, alive=self._store.alive(key)))
+        found = (
+            self._store.member(key, self._waiting.get(key), reserved=key in self._reserved)
+            for key in self._store.group(group)
+        )
         return [each for each in found if each is not None]
 
     def _admitted(self, key: Key) -> bool:

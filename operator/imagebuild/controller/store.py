@@ -16,8 +16,8 @@ from imagebuild.api import names
 from imagebuild.api.imagebuild import ImageBuild, parse
 from imagebuild.api.status import Phase
 from imagebuild.controller.over import Over
-from imagebuild.core.admit import Claim, Group, Key
-from imagebuild.core.groups import group
+from imagebuild.core.admit import Candidate, Claim, Group, Key, Member
+from imagebuild.core.groups import group, member
 from imagebuild.core.observe import Observation, observe
 from imagebuild.core.retention import is_told, told
 
@@ -30,8 +30,8 @@ _REMEMBERED_DELETIONS = 10_000
 
 
 class Listed:
-    """A whole list, whose pages are put into the store one by one. As documents, thousands of objects would take a
-    hundred times the memory of what is kept of them."""
+    """A whole list, whose pages are put into the store one by one. As documents, thousands of objects would take
+    many times the memory of what is kept of them."""
 
     def __init__(self, put: Callable[[Document], Key | None]) -> None:
         self._put = put
@@ -64,7 +64,7 @@ class Store:
 
     def unfinished(self) -> Iterator[ImageBuild]:
         """Those whose run is not over."""
-        return (found for found in self._builds.values() if isinstance(found, ImageBuild) and not found.finished)
+        return (found for found in self._builds.values() if isinstance(found, ImageBuild))
 
     def phases(self) -> Iterator[Phase]:
         """Of each ImageBuild there is."""
@@ -93,6 +93,15 @@ class Store:
 
     def group(self, wanted: Group) -> Iterable[Key]:
         return self._groups.get(wanted, ())
+
+    def member(self, key: Key, asks: Candidate | None, *, reserved: bool) -> Member | None:
+        """What a build is in its group; None for one that plays no part there."""
+        found, alive = self._builds.get(key), self.alive(key)
+        if isinstance(found, Over):
+            if asks is None and not (reserved or alive):
+                return found.member
+            found = found.build()
+        return member(found, asks, reserved=reserved, alive=alive) if found else None
 
     @property
     def live(self) -> Collection[Key]:
@@ -125,8 +134,7 @@ class Store:
             return None
         if (build := _read(parse, document)) is None:
             return None
-        # of a group even those that are over are looked at whenever one of it waits
-        self._set(key, Over.of(build, document) if build.finished and group(build) is None else build)
+        self._set(key, Over.of(build, document) if build.finished else build)
         return key
 
     def put_pod(self, document: Document) -> Key | None:
@@ -160,7 +168,7 @@ class Store:
         name, uid = document["metadata"]["name"], document["metadata"]["uid"]
         self._bury(uid)
         build, last = self._builds.get(key), self._pods.get(key, {}).get(name)
-        open_one = build if isinstance(build, ImageBuild) and not build.finished else None
+        open_one = build if isinstance(build, ImageBuild) else None
         if open_one is None or last is None or last[1].live or _reported(open_one, last[1]):
             self._forget_pod(key, name, uid)
         return key
@@ -190,7 +198,7 @@ class Store:
 
     def _set(self, key: Key, build: ImageBuild | Over | None) -> None:
         old = self._builds.pop(key, None)
-        was, now = (group(each) if isinstance(each, ImageBuild) else None for each in (old, build))
+        was, now = map(_group, (old, build))
         if was is not None and was != now:
             self._groups[was].discard(key)
             if not self._groups[was]:
@@ -220,6 +228,12 @@ class Store:
         self._deleted[uid] = None
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.popitem(last=False)
+
+
+def _group(build: ImageBuild | Over | None) -> Group | None:
+    if isinstance(build, Over):
+        return build.group
+    return group(build) if build else None
 
 
 def _reported(build: ImageBuild, seen: Observation) -> bool:

@@ -120,7 +120,10 @@ class _Repository:
     def _fetch_commit(self, commit: str | None, ref: str) -> tuple[str, str]:
         if commit is None:
             self._fetch(ref, "--depth=1")
-            return self._shown("FETCH_HEAD")
+            try:
+                return self._shown("FETCH_HEAD")
+            except Problem as problem:  # a tag may name anything
+                raise self._no_such(f"commit at {ref}") from problem
         try:
             self._fetch(commit, "--depth=1")
         except Problem as problem:
@@ -133,7 +136,8 @@ class _Repository:
             raise self._no_such(commit) from problem
 
     def _shown(self, what: str) -> tuple[str, str]:
-        commit, time = self._git("show", "--no-patch", "--format=%H %ct", f"{what}^{{commit}}").split()
+        said = self._git("show", "--no-patch", "--format=%H %ct", f"{what}^{{commit}}", "--")
+        commit, _, time = said.splitlines()[-1].partition(" ")  # below any warning
         return commit, time
 
     def _fetch(self, what: str, *options: str) -> None:
