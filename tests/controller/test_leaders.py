@@ -18,7 +18,7 @@ KEY = (HOME, LEASE)
 
 async def test_a_standby_takes_over_when_the_leader_is_killed(stage: Stage) -> None:
     first = await stage.operator(election=HASTY)
-    second = await stage.standby(HASTY)
+    second = await stage.standby(UNHURRIED)
     stage.apply()
     name = await stage.running()
     await first.kill()
@@ -101,7 +101,7 @@ async def test_a_leader_that_cannot_renew_ends_and_another_goes_on(stage: Stage,
     silent.gate.set()
     written = stage.api.count("update", f"{BUILDS}/status")
     stage.kubelet.end(name)
-    second = stage.starting(QUICK, HASTY)
+    second = stage.starting(QUICK, UNHURRIED)
     await stage.led_by(second)
     await stage.reaches(phase="Succeeded")
     assert (len(stage.pods()), stage.api.count("update", f"{BUILDS}/status")) == (1, written + 1)

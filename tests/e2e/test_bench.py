@@ -17,12 +17,12 @@ from testbed.kubectl import Kubectl
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("operator")]
 
 
-def test_a_build_costs_one_pod_and_three_status_writes_and_nothing_once_it_is_over(
+def test_a_build_costs_one_pod_and_no_more_than_three_status_writes_and_nothing_once_it_is_over(
     operator: None, kubectl: Kubectl, tmp_path: Path
 ) -> None:
     result = run(control.GROUP, Bed(kubectl=kubectl, directory=tmp_path, quick=True))
     assert set(samples(result, control.PODS)) == {1}
-    assert set(samples(result, control.STATUS_WRITES)) == {3}
+    assert max(samples(result, control.STATUS_WRITES)) <= 3
     assert samples(result, control.WRITTEN_TO) == [0]
     assert control.GROUP.name in result.command
     assert table.table(result).count("\n") == len(result.rows) + 2
