@@ -33,7 +33,8 @@ def in_file(path: Path) -> OperatorConfig:
     try:
         return load(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read: {error}", param_hint="'--config'") from error
+        said = getattr(error, "strerror", None) or error  # the file is named already
+        raise click.BadParameter(f"{path} cannot be read: {said}", param_hint="'--config'") from error
 
 
 def in_cluster(cluster: Source, namespace: str) -> OperatorConfig:
