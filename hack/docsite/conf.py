@@ -36,6 +36,7 @@ html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 
 DIRECTORIES = {"manifests/examples": "docs/examples.md"}
 """GitHub shows a directory's files. The site has a page instead; a link to any other directory is an error."""
+_TITLE = re.compile(r"^# .*", re.MULTILINE)
 _LINK = re.compile(r"(\]\()([^)\s#]+)(\))")
 
 
@@ -49,6 +50,8 @@ def _prepared(app: Sphinx, document: str, source: list[str]) -> None:
         return found[0]
 
     source[0] = _LINK.sub(page, source[0])
+    if name := navigation.NAMES.get(f"{document}.md"):
+        source[0] = _TITLE.sub(f"# {name}", source[0], count=1)
     if document == root_doc:
         source[0] += navigation.toctrees(Path(app.srcdir))
 

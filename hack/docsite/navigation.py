@@ -33,8 +33,13 @@ SECTIONS = {
     "The project": ("docs/architecture.md", "docs/benchmark*.md", "hack/README.md", "CHANGELOG.md"),
 }
 """Of a page that two patterns fit, the first one counts. What fits nothing is no fault: the pages are what counts."""
-NAMES = {"README.md": "Overview", "hack/README.md": "Developing", "manifests/ci/README.md": "Files for CI systems"}
-"""Where the page's own title would not do between the others."""
+NAMES = {
+    "README.md": "Overview",
+    "SECURITY.md": "Vulnerabilities and supply chain",
+    "hack/README.md": "Developing",
+    "manifests/ci/README.md": "Files for CI systems",
+}
+"""Titles on the site, in menu and search, where the page's own would not do between the others."""
 
 
 def sections(root: Path = ROOT) -> dict[str, list[str]]:
@@ -62,12 +67,9 @@ def pages(root: Path = ROOT) -> list[str]:
 def toctrees(root: Path = ROOT) -> str:
     """For the end of the front page, in Sphinx' words; the page itself has links that GitHub shows, too."""
     return "".join(
-        f"\n\n```{{toctree}}\n:hidden:\n:caption: {section}\n\n" + "\n".join(map(_entry, found)) + "\n```\n"
+        f"\n\n```{{toctree}}\n:hidden:\n:caption: {section}\n\n"
+        + "".join(f"/{page.removesuffix('.md')}\n" for page in found)
+        + "```\n"
         for section, found in sections(root).items()
         if found
     )
-
-
-def _entry(page: str) -> str:
-    document = "/" + page.removesuffix(".md")
-    return f"{NAMES[page]} <{document}>" if page in NAMES else document

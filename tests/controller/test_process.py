@@ -71,11 +71,25 @@ async def logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("builder: {image: x}\nretryLimit: 11", "retryLimit: Input should be less than", id="value"),
-        pytest.param("builder: {}", "builder.image: Field required", id="missing"),
+        pytest.param("builder: {image: x}\nretryLimit: 11", "retryLimit: must be less than", id="value"),
+        pytest.param("builder: {}", "builder.image: must be given", id="missing"),
         pytest.param("builder: {image: x}\nlimits: {running: 0}", "limits.running: ", id="nested"),
-        pytest.param("builder: {image: x}\nregistries: [{http: true}]", "registries.0.host: Field required", id="list"),
-        pytest.param("builder: {image: x}\nbilder: {}", "bilder: Extra inputs are not permitted", id="unknown"),
+        pytest.param("builder: {image: x}\nregistries: [{http: true}]", "registries.0.host: must be given", id="list"),
+        pytest.param(
+            "builder: {image: x}\nbilder: {}", "bilder: there is no such key; did you mean builder?", id="unknown"
+        ),
+        pytest.param("builder: {image: x}\nx9: {}", "x9: there is no such key\n", id="unknown, like nothing"),
+        pytest.param("builder: {image: x}\narchive: {repositry: a/b}", "did you mean repository?", id="unknown below"),
+        pytest.param(
+            "builder: {image: x}\narchive: {secret: a}",
+            "archive.secret: must be an object, such as {name: …}",
+            id="text",
+        ),
+        pytest.param(
+            "builder: {image: x}\narchive: {repository: 'https://r.io/a'}",
+            "archive.repository: must be REGISTRY/",
+            id="URL",
+        ),
         pytest.param("builder: [", "not YAML", id="not YAML"),
         pytest.param("\xff", "not UTF-8", id="not text"),
         pytest.param("- a", "file: ", id="not a mapping"),

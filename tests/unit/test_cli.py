@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from imagebuild.cli import exits, show
+from imagebuild.cli import elsewhere, exits, show
 from imagebuild.cli.__main__ import run
 from imagebuild.cli.commands.list import table
 from imagebuild.cli.exits import Exit
@@ -19,6 +21,7 @@ from imagebuild.cli.group import COMMANDS, Commands
 from imagebuild.cli.refusals import Request, refusal
 from imagebuild.contract.reasons import Reason
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BUILT = {
     "metadata": {"name": "shop", "namespace": "team-a", "creationTimestamp": "2026-11-24T11:00:00Z"},
@@ -75,6 +78,10 @@ def test_every_command_of_the_table_is_there_with_a_help_of_its_own(name: str) -
         (["lst"], Exit.USAGE, "Did you mean list?"),
         (["list", "--nonsense"], Exit.USAGE, "--nonsense"),
         (["list", "--kubeconfig", "/nowhere"], Exit.CONFIGURATION, "No cluster is named"),
+        (["build", ".", "--load"], Exit.USAGE, "There is no --load: the image is in its registry"),
+        (["build", "--cache=true"], Exit.USAGE, "There is no --cache: the branch cache is on by itself"),
+        (["list", "--load"], Exit.USAGE, "No such option '--load'"),
+        (["build", "--context=git://git.example.com/shop.git"], Exit.USAGE, "goes in the place of SOURCE"),
     ],
 )
 def test_each_way_out_has_its_code_and_says_why(
@@ -84,6 +91,20 @@ def test_each_way_out_has_its_code_and_says_why(
     output = capsys.readouterr()
     assert told in output.out + output.err
     assert "Traceback" not in output.err
+
+
+def test_flags_of_others_are_those_that_the_documents_name() -> None:
+    documents = "".join((ROOT / "docs" / name).read_text() for name in ("migration.md", "cli.md"))
+    assert [flag for flag in elsewhere.FLAGS if not re.search(rf"{flag}[` ]", documents)] == []
+    own = {option for word in ("build", "create") for option in _options(word)} - {"--dry-run"}
+    assert own & set(elsewhere.FLAGS) == set()
+
+
+def _options(name: str) -> set[str]:
+    group = Commands("imagebuild")
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return {option for parameter in command.params for option in parameter.opts}
 
 
 def test_it_is_called_as_it_was_started(capsys: pytest.CaptureFixture[str]) -> None:

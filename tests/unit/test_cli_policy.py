@@ -222,7 +222,9 @@ def test_a_program_reads_all_of_it(file: Path, form: str, capsys: pytest.Capture
     ("text", "said"),
     [
         pytest.param("builder: [", "is not YAML", id="not YAML"),
-        pytest.param("builder: {image: a}\ntrsut: x", "trsut: Extra inputs", id="an unknown key"),
+        pytest.param(
+            "builder: {image: a}\ntrsut: x", "trsut: there is no such key; did you mean trust?", id="an unknown key"
+        ),
         pytest.param("", "has no builder", id="empty"),
         pytest.param("trust: Untrusted", "has no builder", id="a part of one"),
         pytest.param("- a", "file: ", id="not a mapping"),

@@ -176,11 +176,17 @@ def test_a_build_argument_without_a_value_has_that_of_the_shell() -> None:
         ([GIT, "-t", IMAGE, "--ssh", "default"], "ssh-auth"),
         ([GIT, "-t", IMAGE, "--cache-from", "type=gha"], "type=registry"),
         ([GIT, "-t", IMAGE, "--label", "a"], "NAME=VALUE"),
-        ([GIT, "-t", IMAGE, "--spec", "/nowhere.yaml"], "cannot be read"),
+        ([GIT, "-t", IMAGE, "--spec", "/nowhere.yaml"], "/nowhere.yaml cannot be read: No such file or directory"),
     ],
 )
 def test_a_wrong_command_line_is_told_what_would_be_right(words: list[str], told: str) -> None:
     assert told in " ".join(refused(*words).split())
+
+
+def test_a_file_with_another_object_is_called_that(tmp_path: Any) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text("{apiVersion: v1, kind: Pod, metadata: {name: shop}}")
+    assert "is a Pod: give an ImageBuild, or its spec" in " ".join(refused("--spec", str(file)).split())
 
 
 def test_a_field_of_a_file_that_there_is_not_is_named_where_what_it_may_have_meant_is_missing(tmp_path: Any) -> None:

@@ -35,6 +35,10 @@ def test_a_how_to_that_nobody_has_listed_comes_after_those_that_are(tmp_path: Pa
 def test_the_site_is_built_without_a_warning_and_asks_nobody_for_anything(tmp_path: Path) -> None:
     assert build(tmp_path / "site") == ""
     assert (tmp_path / "site" / "index.html").exists()
+    titles = [_title(tmp_path / "site" / page) for page in navigation.pages()]
+    assert len(set(titles)) == len(titles), (
+        "the menu, the search and the way to the next page have no other name for it"
+    )
     pages = sorted((tmp_path / "site").rglob("*.html"))
     assert len(pages) > len(navigation.pages())
     assert {str(page) for page in pages if ASKED.search(page.read_text())} == set()
@@ -42,6 +46,12 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody_for_anything(tmp_pa
     assert [
         found for style in styles for found in re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//\S+", style)
     ] == []
+
+
+def _title(page: Path) -> str:
+    found = re.search(r"<h1>(.*?)<a ", page.with_suffix(".html").read_text())
+    assert found
+    return found[1]
 
 
 def test_links_to_what_is_not_there_are_errors_that_name_it(tmp_path: Path) -> None:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from imagebuild.api.model import Model
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9.:-]+(/([a-z0-9._-]|\{namespace\})+)+")
+
+
+def _repository(written: str) -> str:
+    if not _REPOSITORY.fullmatch(written):
+        raise ValueError(
+            "must be REGISTRY/REPOSITORY, such as registry.example.com/build-logs/{namespace}: without https://, "
+            "without a tag, the repository in lower-case letters"
+        )
+    return written
+
+
+ArchiveRepository = Annotated[str, AfterValidator(_repository), Field(max_length=400)]
 
 
 class ArchiveMode(StrEnum):

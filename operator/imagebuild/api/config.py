@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from imagebuild.api.archive import ArchiveMode
+from imagebuild.api.archive import ArchiveMode, ArchiveRepository
 from imagebuild.api.model import Model, ObjectName, Quantity, SecretReference
 from imagebuild.api.pod import Resources
 from imagebuild.api.proxy import ProxyConfig
@@ -191,9 +191,7 @@ class ArchiveSecret(ConfigModel):
 
 
 class ArchiveRules(ConfigModel):
-    repository: (
-        Annotated[str, Field(max_length=400, pattern=r"^[A-Za-z0-9.:-]+(/([a-z0-9._-]|\{namespace\})+)+$")] | None
-    ) = None
+    repository: ArchiveRepository | None = None
     """Where archives are pushed, without a tag: registry.example.com/build-logs/{namespace}. Default: nowhere."""
     secret: ArchiveSecret | None = None
     """With the login for it, as in registrySecrets, in each namespace with builds. ImageBuilds may not name it.

@@ -121,7 +121,7 @@ def _number(written: str) -> int | None:
 def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "spec") -> list[str]:
     """Paths of keys that the model does not have. The keys of maps are the user's."""
     found = []
-    known = _known(model)
+    known = known_fields(model)
     for key, value in written.items():
         if key not in known:
             found.append(f"{path}.{key}")
@@ -132,7 +132,7 @@ def unknown_fields(model: type[Model], written: Mapping[str, Any], path: str = "
 
 
 @functools.cache
-def _known(model: type[Model]) -> dict[str, type[Model] | None]:
+def known_fields(model: type[Model]) -> dict[str, type[Model] | None]:
     """Its keys, and the model that is in each, if there is one."""
     return {field.alias or name: _model_in(field.annotation) for name, field in model.model_fields.items()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from imagebuild import __version__
+from imagebuild.cli import elsewhere
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.group import Commands
 from imagebuild.cli.session import place
@@ -39,7 +40,7 @@ def run(argv: list[str]) -> int:
     try:
         code = main_group.main(argv[1:], prog_name=name, complete_var="_IMAGEBUILD_COMPLETE", standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        elsewhere.told(error).show()
         return Exit.USAGE
     except click.ClickException as error:
         error.show()

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from imagebuild import __version__
+from imagebuild.api.complaints import MISSING, complaints
 from imagebuild.api.config import OperatorConfig
 from imagebuild.cli.gather import OPERATOR, config_maps
 from imagebuild.cli.problem import ApiError, Problem
@@ -33,7 +34,8 @@ def in_file(path: Path) -> OperatorConfig:
     try:
         return load(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read: {error}", param_hint="'--config'") from error
+        said = getattr(error, "strerror", None) or error  # the file is named already
+        raise click.BadParameter(f"{path} cannot be read: {said}", param_hint="'--config'") from error
 
 
 def in_cluster(cluster: Source, namespace: str) -> OperatorConfig:
@@ -78,12 +80,11 @@ def load(text: str, where: str) -> OperatorConfig:
     except yaml.YAMLError as error:
         raise Problem(f"The configuration in {where} is not YAML: {error}") from error
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
-        key = ".".join(map(str, first["loc"])) or "file"
-        if first["type"] == "missing":
+        key, wrong = complaints(error, OperatorConfig)[0]
+        if wrong == MISSING:
             told = f"The configuration in {where} has no {key}."
             raise Problem(told, "It has to be the whole configuration, not a part of it.") from error
         raise Problem(
-            f"imagebuild {__version__} cannot read the configuration in {where}: {key}: {first['msg']}",
-            "Where the operator can, it is another version: use its command.",
+            f"imagebuild {__version__} cannot read the configuration in {where}: {key}: {wrong}",
+            "Correct it. Where the operator reads it all the same, it is another version: use its command.",
         ) from error

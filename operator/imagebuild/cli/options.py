@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from imagebuild.api.names import KIND
 from imagebuild.cli import arguments, sources
 from imagebuild.cli.spec import Flags
 
@@ -148,9 +149,12 @@ def read_spec(file: str | None, hint: str = "'--spec'") -> tuple[dict[str, Any],
     try:
         written = yaml.safe_load(sys.stdin if file == "-" else Path(file).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.BadParameter(f"{file} cannot be read: {error}", param_hint=hint) from error
+        said = getattr(error, "strerror", None) or error  # the file is named already
+        raise click.BadParameter(f"{file} cannot be read: {said}", param_hint=hint) from error
     if not isinstance(written, dict):
         raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint=hint)
+    if written.get("kind", KIND) != KIND:
+        raise click.BadParameter(f"{file} is a {written['kind']}: give an ImageBuild, or its spec", param_hint=hint)
     if "spec" in written:
         return written.get("metadata") or {}, written["spec"] or {}
     return {}, written

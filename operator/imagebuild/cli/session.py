@@ -43,6 +43,8 @@ def place(command: Command) -> Command:
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if param.name == "context" and "://" in (value or ""):
+        raise click.BadParameter(f"this is the kubeconfig's, as kubectl has it; {value} goes in the place of SOURCE")
     session = ctx.ensure_object(Session)
     if value is not None and param.name is not None:
         setattr(session, param.name, value)

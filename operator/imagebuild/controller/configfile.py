@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from imagebuild.api.complaints import complaints
 from imagebuild.api.config import OperatorConfig
 from imagebuild.core.policy import policy, within
 
@@ -26,9 +27,7 @@ def load(text: str, path: Path) -> OperatorConfig:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, entry['loc'])) or 'file'}: {entry['msg']}" for entry in error.errors(include_url=False)
-        )
+        problems = "; ".join(f"{key}: {wrong}" for key, wrong in complaints(error, OperatorConfig))
         raise ConfigError(f"{path}: {problems}") from error
 
 

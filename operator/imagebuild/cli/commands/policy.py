@@ -25,7 +25,7 @@ def command() -> None:
     """What the administrator has set for a namespace, and whether a build would be refused."""
 
 
-@command.command("explain")
+@command.command("explain", short_help="Each setting in force there, and where it comes from")
 @click.option(
     "-f", "--file", metavar="FILE", help="An ImageBuild, or its spec, that may be refused; - reads standard input."
 )
