@@ -175,6 +175,7 @@ def test_the_log_of_an_earlier_run_is_in_its_archive(desk: Desk, image: str) -> 
 
 NOWHERE = [
     pytest.param((), {}, "The pod shop-2 is gone, and its log with it", "spec.archive.enabled", id="not archived"),
+    pytest.param(("--archive",), {}, "shop has no archive", "its pod's log is shown", id="nobody looked for the pod"),
     pytest.param((), {"archive": {"error": "403: ask"}}, "has no archive: 403: ask", "its pod's alone", id="refused"),
     pytest.param((), {"phase": "Running"}, "is not over, and has no archive yet", "logs -f", id="not over"),
     pytest.param(("--run", "7"), {}, "shop has no run 7, or not any more", "tags of the archive", id="no such run"),
