@@ -175,5 +175,5 @@ def test_an_authority_that_nobody_knows_is_said_to_be_so(story: Story, directory
 
 
 def test_a_registry_without_tls_is_said_to_be_one(story: Story, directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(UploadError, match="answers without TLS: if that is meant, allow plain HTTP"):
+    with pytest.raises(UploadError, match="answers without TLS: if that is meant, say --source-plain-http"):
         push_directory(directory, story.image().rpartition(":")[0], environ={"HOME": str(tmp_path)})

@@ -210,6 +210,7 @@ def test_the_log_of_an_earlier_run_is_in_its_archive(desk: Desk, image: str) -> 
 
 NOWHERE = [
     pytest.param((), {}, "The pod shop-2 is gone, and its log with it", "spec.archive.enabled", id="not archived"),
+    pytest.param(("--archive",), {}, "shop has no archive", "its pod's log is shown", id="nobody looked for the pod"),
     pytest.param((), {"archive": {"error": "403: ask"}}, "has no archive: 403: ask", "its pod's alone", id="refused"),
     pytest.param((), {"archive": {"error": "\x1b]0;x\x07"}}, r"archive: \x1b]0;x\x07", "its pod's", id="what steers"),
     pytest.param((), {"phase": "Running"}, "is not over, and has no archive yet", "logs -f", id="not over"),

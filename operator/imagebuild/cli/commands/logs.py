@@ -63,7 +63,9 @@ def command(
         attached = Attached(session.cluster, name, shown, line, cancel_on_interrupt=cancel_on_interrupt)
         return close(attached.result(), err, log_shown=True)
     if archived or (run and run != build.run) or not _printed(session, build, line):
-        _print_archive(build, run, line, err, plain_http=archive_plain_http)
+        if not (image := archive.image(build, run)):
+            raise _nowhere(build, run, asked=archived)
+        _print_archive(image, line, err, plain_http=archive_plain_http)
     return Exit.OK
 
 
@@ -81,23 +83,23 @@ def _printed(session: Session, build: View, line: Callable[[Line], None]) -> boo
     return True
 
 
-def _print_archive(
-    build: View, run: int | None, line: Callable[[Line], None], err: Screen, *, plain_http: bool
-) -> None:
-    image = archive.image(build, run)
-    if not image:
-        raise _nowhere(build, run)
+def _print_archive(image: str, line: Callable[[Line], None], err: Screen, *, plain_http: bool) -> None:
     err.say(f"From the archive {image}", "bold")
     for found in archive.read(image, plain_http=plain_http):
         if not found.text.startswith(timeline.PREFIX):
             line(found)
 
 
-def _nowhere(build: View, run: int | None) -> Problem:
+def _nowhere(build: View, run: int | None, *, asked: bool) -> Problem:
+    """`asked`: for the archive, so that nobody has looked for the pod."""
     if run and run != build.run:
         return Problem(f"The log of run {run} of {build.name} is not archived.", _TO_KEEP)
     if why := build.of("archive").get("error"):
         return Problem(f"{build.name} has no archive: {why}", "Its log is its pod's alone, which stays for a day.")
     if not build.over:
         return Problem(f"{build.name} is not over, and has no archive yet. {build.message}", "logs -f follows it.")
+    if asked:
+        return Problem(
+            f"{build.name} has no archive.", f"Without --archive its pod's log is shown, for a day. {_TO_KEEP}"
+        )
     return Problem(f"The pod {build.pod} is gone, and its log with it.", f"Pods stay for a day. {_TO_KEEP}")

@@ -232,7 +232,8 @@ class Repository:
             ) from error
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
             raise UploadError(
-                f"{self._name}: the registry answers without TLS: if that is meant, allow plain HTTP"
+                f"{self._name}: the registry answers without TLS: if that is meant, say --source-plain-http to send "
+                "there, --archive-plain-http to read from there"
             ) from error
 
     def _wait(self, number: int, answer: Answer | None) -> None:
