@@ -214,6 +214,7 @@ NOWHERE = [
     pytest.param((), {"archive": {"error": "403: ask"}}, "has no archive: 403: ask", "its pod's alone", id="refused"),
     pytest.param((), {"archive": {"error": "\x1b]0;x\x07"}}, r"archive: \x1b]0;x\x07", "its pod's", id="what steers"),
     pytest.param((), {"phase": "Running"}, "is not over, and has no archive yet", "logs -f", id="not over"),
+    pytest.param((), {"podName": None, "message": "no"}, "without a pod, and so without a log. no", "", id="no pod"),
     pytest.param(("--run", "7"), {}, "shop has no run 7, or not any more", "tags of the archive", id="no such run"),
     pytest.param(("--run", "1"), {"history": [{"run": 1}]}, "run 1 of shop is not archived", "To keep", id="a run's"),
 ]
@@ -229,6 +230,22 @@ def test_where_there_is_neither_it_says_why(
     assert (code, out) == (2, "")
     assert said in err
     assert step in err
+
+
+def test_who_comes_too_late_to_follow_gets_the_archive_and_the_end(desk: Desk, image: str) -> None:
+    desk.has(archive={"image": image}, phase="Failed", reason="StepFailed", message="shop: StepFailed: RUN false")
+    desk.api.answers[LOG] = GONE
+    code, out, err = desk("logs", "shop", "-f")
+    assert (code, out) == (1, SHOWN)
+    assert err.startswith(f"From the archive {image}\nshop: StepFailed")
+
+
+def test_who_comes_too_late_for_any_log_still_gets_the_end(desk: Desk) -> None:
+    desk.has(reason="Built")
+    desk.api.answers[LOG] = GONE
+    code, out, err = desk("logs", "shop", "-f")
+    assert (code, out) == (0, "")
+    assert "The pod shop-2 is gone, and its log with it. Pods stay for a day." in err
 
 
 def test_an_archive_cannot_be_followed(desk: Desk) -> None:

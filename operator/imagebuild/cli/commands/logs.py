@@ -58,19 +58,26 @@ def command(
 
     if follow and (archived or run):
         raise click.UsageError("An archive is of what is over: leave out --follow.")
-    if follow:
+    if follow and not build.over:
         shown = err if not out.live else out  # a line of progress must be the log's neighbour
         attached = Attached(session.cluster, name, shown, line, cancel_on_interrupt=cancel_on_interrupt)
         return close(attached.result(), err, log_shown=True)
-    if archived or (run and run != build.run) or not _printed(session, build, line):
-        if not (image := archive.image(build, run)):
-            raise _nowhere(build, run, asked=archived)
-        _print_archive(image, line, err, plain_http=archive_plain_http)
-    return Exit.OK
+    try:
+        if archived or (run and run != build.run) or not _printed(session, build, line):
+            if not (image := archive.image(build, run)):
+                raise _nowhere(build, run, asked=archived)
+            _print_archive(image, line, err, plain_http=archive_plain_http)
+    except Problem as problem:
+        if not follow:
+            raise
+        err.say(f"{problem.message} {problem.next_step}".rstrip())  # how the build has ended counts for who follows it
+    return close(build, err, log_shown=True) if follow else Exit.OK
 
 
 def _printed(session: Session, build: View, line: Callable[[Line], None]) -> bool:
     """False: the pod is gone."""
+    if not build.pod and build.over:
+        raise Problem(f"{build.name} ended without a pod, and so without a log. {build.message}")
     if not build.pod:
         raise Problem(f"{build.name} has no log yet. {build.message}", "logs -f waits for it.")
     try:
