@@ -56,7 +56,8 @@ def record(place: Place, *, hurried: bool = False) -> Cast:
             terminal.clears()
             terminal.types("sed -i s/sort/srot/ Dockerfile")
             terminal.types(f"imagebuild build . -t {repository}:test --registry-secret registry-push --name typo -q")
-            terminal.types("imagebuild describe typo")
+            terminal.types("sed -i s/srot/sort/ Dockerfile")
+            terminal.types(f"imagebuild build . -t {repository}:test --registry-secret registry-push -q")
             return Cast(TITLE, tuple(terminal.writes))
 
 

@@ -121,6 +121,16 @@ def test_who_may_not_list_nodes_has_one_looked_at_and_who_may_not_create_pods_is
     nothing_stays(story)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "TERM"])
+def test_an_interrupt_leaves_no_pod_behind(doctor: Command, story: Story, number: signal.Signals) -> None:
+    running = doctor.start("doctor")
+    until("a pod of it", lambda: pods(story))
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, out + err
+    nothing_stays(story)
+
+
 @pytest.fixture
 def no_kubelet(kubectl: Kubectl) -> Iterator[str]:
     """A node that is nothing but an object. The taint keeps everything else off it, its name is the last of all."""
@@ -141,19 +151,6 @@ def says_it_is_ready(kubectl: Kubectl, name: str) -> None:
     info = {"osImage": "None", "operatingSystem": "linux", "architecture": "amd64"}
     status = {"conditions": [ready], "capacity": capacity, "allocatable": capacity, "nodeInfo": info}
     kubectl("patch", "node", name, "--subresource=status", f"--patch={json.dumps({'status': status})}")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "TERM"])
-def test_an_interrupt_leaves_no_pod_behind(
-    doctor: Command, story: Story, kubectl: Kubectl, no_kubelet: str, number: signal.Signals
-) -> None:
-    says_it_is_ready(kubectl, no_kubelet)
-    running = doctor.start("doctor", "--tainted")  # which is not over as long as a pod of it waits for a kubelet
-    until("a pod of it", lambda: pods(story))
-    running.send_signal(number)
-    out, err = running.communicate(timeout=60)
-    assert running.returncode == 130, out + err
-    nothing_stays(story)
 
 
 def test_a_node_where_nothing_runs_is_left_out_or_given_up(

@@ -15,7 +15,7 @@ from testbed import collector
 from testbed.collector import Span
 from testbed.kubectl import Kubectl, until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.xdist_group("traces")]
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.xdist_group("operator")]
 
 TRACED = pytest.mark.parametrize("suffix", ["-traced"])
 DOCKERFILE = """\

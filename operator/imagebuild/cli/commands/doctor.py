@@ -81,12 +81,14 @@ def _tell(screen: Screen, lines: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """TERM ends it as Ctrl-C does: no pod stays behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """TERM ends it as Ctrl-C does, also where a shell has started it to hear no Ctrl-C: no pod stays behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
