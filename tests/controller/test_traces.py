@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,21 @@ async def test_a_collector_that_hangs_delays_no_build_and_no_end(stage: Stage) -
         operator.stop()
         assert await operator.ended() == 0
         assert len(collector.bodies) == 1, "one at a time"
+
+
+async def test_a_collector_that_is_being_replaced_loses_nothing(stage: Stage) -> None:
+    with collecting(answer=503) as collector:
+        stage.configure(tracing={"endpoint": collector.url})
+        operator = await stage.operator()
+        stage.apply()
+        await stage.pod()
+        async with asyncio.timeout(20):
+            while not collector.bodies:  # noqa: ASYNC110 they come in another thread
+                await asyncio.sleep(0.02)
+        collector.answer = 200
+        await stage.succeeds()
+        await collector.has(len(WHOLE))
+        await operator.says("metrics", "imagebuild_spans_dropped_total 0.0")
 
 
 @pytest.mark.parametrize("answer", [500, 404, 429])

@@ -1,7 +1,7 @@
 """The operator's part of the traces, on its way to the collector, best effort.
 
 A thread sends from a bounded queue, so that a collector that is slow, or away, delays no build, and not the operator's
-end either. What is refused once is not tried again: the status has it all.
+end either. What is refused twice is not tried again: the status has it all.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 _ROOM = 1000
 _SECONDS = 5.0
+_AGAIN_SECONDS = 2.0
+"""Before the second try: a collector whose pod is replaced loses nothing. Once away, none is waited for."""
 _LOOK_EVERY_SECONDS = 0.02
 
 
@@ -63,7 +65,7 @@ class Traces:
         while True:
             where, body, authorities, number = self._queue.get()
             try:
-                _send(where, body, authorities)
+                _send(where, body, authorities, again=taken)
             except Exception as error:  # noqa: BLE001 no fault of a collector is worth the operator
                 self._dropped(number)
                 # once, until the collector is there again
@@ -75,8 +77,14 @@ class Traces:
                 self._queue.task_done()
 
 
-def _send(where: str, body: bytes, authorities: str) -> None:
+def _send(where: str, body: bytes, authorities: str, *, again: bool) -> None:
     from imagebuild.contract import otlp  # noqa: PLC0415 only where traces are on
 
     context = otlp.trusting(text=authorities) if where.startswith("https:") else None
-    otlp.send(where, body, _SECONDS, context)
+    try:
+        otlp.send(where, body, _SECONDS, context)
+    except Exception:
+        if not again:
+            raise
+        time.sleep(_AGAIN_SECONDS)
+        otlp.send(where, body, _SECONDS, context)
