@@ -123,7 +123,7 @@ def dump(result: Result) -> str:
 def _plain(row: Row) -> dict[str, object]:
     """Without what is not said, and no figure more exact than it can be."""
     said = {key: value for key, value in asdict(row).items() if value not in ("", (), None)}
-    return {**said, "samples": [float(f"{sample:.4g}") for sample in row.samples]}
+    return {**said, "unit": row.unit, "samples": [float(f"{sample:.4g}") for sample in row.samples]}
 
 
 def load(text: str) -> Result:

@@ -41,7 +41,7 @@ def spent(moments: Moments, build: Key, pod: Key, log: str) -> dict[str, float]:
         "daemon": timings["daemon"],
         "steps and export of the image": timings["solve"] - sum(inside.values()),
         **inside,
-        "end of the runner": timings["total"] - timings["solve"] - before,
+        "end of the runner": round(timings["total"] - timings["solve"] - before, 3),
         "kubelet": _seen(moments, pod, is_over) - end,
         "status": _seen(moments, build, is_over) - _seen(moments, pod, is_over),
     }
