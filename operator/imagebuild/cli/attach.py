@@ -14,6 +14,7 @@ import click
 from imagebuild.cli import changing, waiting
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.follow import Follower, Interrupted, Told
+from imagebuild.cli.interrupts import answered
 from imagebuild.cli.logs import Line
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.terminal import Screen
@@ -80,12 +81,8 @@ class Attached:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             self._follower.interrupt()
 
-        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with answered(hear):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _second_thoughts(self) -> bool:
         """Whether a second Ctrl-C follows."""

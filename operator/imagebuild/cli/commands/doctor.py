@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from imagebuild.cli.interrupts import answered
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.spans import SPAN
 from imagebuild.cli.terminal import Screen
@@ -63,7 +64,8 @@ def command(
     wanted = examine.Wanted(
         namespace=session.cluster.namespace, config=config, only=isolation, patience=timeout, tainted=tainted
     )
-    with _interruptible(), _progress(screen):
+    # TERM, too, leaves no pod behind
+    with answered(signal.default_int_handler), _progress(screen):
         found = examine.examine(session.cluster, wanted, secrets.token_hex(3), screen.progress)
     notes = [*filter(None, [note]), *found.notes]
     if form:
@@ -77,18 +79,6 @@ def command(
 def _tell(screen: Screen, lines: Sequence[str]) -> None:
     for line in lines:
         screen.say(line, "bold" if line.startswith("class ") else "")
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """TERM ends it as Ctrl-C does, also where a shell has started it to hear no Ctrl-C: no pod stays behind."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

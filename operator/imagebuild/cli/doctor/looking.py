@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from imagebuild.cli.doctor import outcome
 from imagebuild.cli.doctor.outcome import Outcome
 from imagebuild.cli.doctor.pods import Probe
 from imagebuild.cli.exits import Exit
+from imagebuild.cli.interrupts import answered
 from imagebuild.cli.problem import ApiError, PodRefusedError
 from imagebuild.contract.reasons import Reason
 
@@ -174,20 +174,9 @@ def look(
     try:
         looking.all(lanes)
     finally:
-        with _undisturbed():
+        with answered(signal.SIG_IGN):  # a second Ctrl-C would leave pods behind
             looking.clean()
     return looking.found, looking.left
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C would leave pods behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _doing(lane: _Lane) -> str:
