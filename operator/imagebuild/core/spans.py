@@ -14,6 +14,7 @@ from imagebuild.api.status import ImageBuildStatus
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.spans import Parent, Span, span_id
 from imagebuild.core.observe import Observation
+from imagebuild.core.output import repository
 
 _SECOND = timedelta(seconds=1)
 """Kubernetes cuts its times to whole ones: what has ended in a second may have ended at its end."""
@@ -129,18 +130,13 @@ def _outcome(reason: Reason, result: str) -> dict[str, str | int]:
     return {result: _RESULTS.get(reason.row.fault, "failure"), word: reason.value}
 
 
-def _repository(image: str) -> str:
-    place, slash, name = image.rpartition("/")
-    return place + slash + name.partition(":")[0]
-
-
 def _product(status: ImageBuildStatus) -> dict[str, str | int]:
     """What came of it."""
     output, source, cache = status.output, status.source, status.cache
     known: dict[str, str | int | None] = {
         "vcs.ref.head.revision": source.commit if source else None,
         "vcs.ref.head.name": source.branch if source else None,
-        "container.image.name": _repository(output.images[0]) if output and output.images else None,
+        "container.image.name": repository(output.images[0]) if output and output.images else None,
         "oci.manifest.digest": output.digest if output else None,
         "imagebuild.steps": cache.total if cache else None,
         "imagebuild.steps.cached": cache.cached if cache else None,
