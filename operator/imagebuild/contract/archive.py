@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from imagebuild.contract.mounts import RegistrySecret
 
-__all__ = ["ARTIFACT", "LOG", "LOG_BYTES", "RECORD", "Archive", "File"]
+__all__ = ["ARTIFACT", "ERROR_LENGTH", "LOG", "LOG_BYTES", "RECORD", "Archive", "File"]
 
 ARTIFACT = "application/vnd.imagebuild.build.v1"
 """The artifactType."""
 LOG_BYTES = 64 << 20
 """Of a log that are kept: its beginning and its end, half each."""
+ERROR_LENGTH = 600
+"""Characters of why there is none."""
 
 
 @dataclass(frozen=True, slots=True)

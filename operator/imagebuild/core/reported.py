@@ -12,13 +12,13 @@ from imagebuild.api.status import (
     FailureStatus,
     SourceStatus,
 )
+from imagebuild.contract.archive import ERROR_LENGTH
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.contract.result import BuildResult, Details
 from imagebuild.core.observe import Observation
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ERROR = 600
 _NOT_ARCHIVED = "the log was not archived: the pod was ended before it could be, and has the log as long as it is there"
 
 
@@ -76,4 +76,4 @@ def archive(pod: Observation) -> ArchiveStatus | None:
         return ArchiveStatus(image=f"{pod.archive}@{details.archive}")
     if pod.reason.row.fault is Fault.WAITING:
         return None  # of an attempt that only found something missing there is nothing to keep
-    return ArchiveStatus(error=details.archive_error[:_ERROR] or _NOT_ARCHIVED)
+    return ArchiveStatus(error=details.archive_error[:ERROR_LENGTH] or _NOT_ARCHIVED)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imagebuild.contract import plan
-from imagebuild.contract.archive import ARTIFACT, LOG, RECORD, Archive, File
+from imagebuild.contract.archive import ARTIFACT, ERROR_LENGTH, LOG, RECORD, Archive, File
 from imagebuild.contract.result import BuildResult
 from imagebuild.runner import authorities, clientcerts, credentials, mounted
 from imagebuild.runner.buildrecord import record
@@ -40,7 +40,7 @@ _COMPRESSION = 4
 """Rather soon than small: somebody waits for the build's end."""
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY, _EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
-_CAUSE, _ERROR = 160, 600
+_CAUSE = 160
 _NAMED_IN = "the operator's configuration, archive.secret"
 
 Layers = tuple[tuple[File, bytes], ...]
@@ -65,7 +65,7 @@ def archived(asked: plan.Plan, result: BuildResult, journal: Journal, work: Path
     if found:
         say(f"the log is archived as {archive.repository}@{found[0]}")
         return replace(result, details=replace(result.details, archive=found[0]))
-    told = f"the log was not archived in {archive.repository}: {error[0]}"[:_ERROR]
+    told = f"the log was not archived in {archive.repository}: {error[0]}"[:ERROR_LENGTH]
     say(told)
     return replace(result, details=replace(result.details, archive_error=told))
 
