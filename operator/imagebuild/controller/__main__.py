@@ -53,6 +53,11 @@ async def _run(config: ConfigFile, flags: argparse.Namespace, election: Election
     return await operate(cluster, config, flags.listen, election=election)
 
 
+def _announce(config: ConfigFile, cluster: Cluster) -> None:
+    where = ", ".join(cluster.namespaces) or "all namespaces"
+    _log.info("imagebuild-operator %s, isolation %s, in %s", __version__, config.current.isolation, where)
+
+
 async def operate(
     cluster: Cluster,
     config: ConfigFile,
@@ -76,8 +81,7 @@ async def operate(
     served = ServedSchema(observed, pace.reconnect)
     held = lease.held if lease else lambda: True
     app = App(observed, config, stop, pace, metrics=metrics, leads=held, lost=served.lost)
-    where = ", ".join(cluster.namespaces) or "all namespaces"
-    _log.info("imagebuild-operator %s, isolation %s, in %s", __version__, config.current.isolation, where)
+    _announce(config, cluster)
     _stop_on_signals(stop)
     try:
         async with serving(
