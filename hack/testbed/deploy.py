@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localcluster.work import Failure
 from testbed import collector, egress, faults, frontend, mutualtls
-from testbed.kubectl import Kubectl, until
+from testbed.kubectl import Kubectl, KubectlError, until
 from testbed.place import ROOT, Place
 
 NAMESPACE = "imagebuild-system"
@@ -117,10 +118,18 @@ def overlay(place: Place, directory: Path) -> None:
 
 def deploy(kubectl: Kubectl, directory: Path) -> None:
     """Applies the overlay and waits until operator and profile are there. Harmless where they are already."""
+    _reach(kubectl)
     overlay(kubectl.place, directory)
     kubectl("apply", "--server-side", "--force-conflicts", "-k", str(directory))
     kubectl("wait", "--for=condition=Established", "crd/imagebuilds.imagebuild.dev", "--timeout=30s")
     rolled_out(kubectl)
+
+
+def _reach(kubectl: Kubectl) -> None:
+    try:
+        kubectl("get", "--raw", "/readyz", timeout=30)
+    except KubectlError as error:
+        raise Failure("the cluster does not answer", str(error), "hack/cluster up, then hack/images") from error
 
 
 def rolled_out(kubectl: Kubectl) -> None:

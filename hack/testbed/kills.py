@@ -18,7 +18,7 @@ from testbed import kwok, registry
 from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import FATES, REAL, Fate, digest, simulated_node
 from testbed.outside import OutsideOperator, outside_operators
-from testbed.podwatch import PodWatch, SeenPod, caught_up, watching
+from testbed.podwatch import PodWatch, Record, SeenPod
 
 SETTINGS: dict[str, Any] = {
     # at most six real builds at once, on however small a machine; and every pod stays, to be looked at
@@ -69,13 +69,13 @@ def builds_under_kills(kubectl: Kubectl, spaces: Sequence[Kubectl], directory: P
     with (
         outside_operators(kubectl, directory, SETTINGS, plan.replicas) as operators,
         simulated_node(kubectl, directory, seconds=_LIFE),
-        watching(kubectl) as watch,
+        Record(kubectl, directory / "pods.jsonl") as record,
     ):
         _kill_again_and_again(operators, todo, plan, report, spaces)
         report.lost = _wait_for_all(operators, spaces, report.builds)
-        pods = caught_up(kubectl, watch)
+        pods = record.caught_up()
         assert [operator.stop() for operator in operators] == [0] * plan.replicas
-        _judge(report, spaces, watch, pods)
+        _judge(report, spaces, record.watch, pods)
     report.seconds = time.monotonic() - begun
     return report
 

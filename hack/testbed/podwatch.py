@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Self
 
 from imagebuild.api import names
 from imagebuild.core.observe import observe
 from testbed.kubectl import Document, Kubectl, until
 
 _HOURS = 6
+_LONGEST = 4 << 20
+"""Bytes; no event is longer."""
 
 
 @dataclass(slots=True)
@@ -65,43 +68,81 @@ class PodWatch:
         return sorted(name for name, count in Counter(pod.name for pod in self.pods.values()).items() if count > 1)
 
 
-@contextmanager
-def watching(kubectl: Kubectl) -> Iterator[PodWatch]:
-    """Build pods of the whole cluster, from now on."""
-    watch = PodWatch()
-    with subprocess.Popen(from_now_on(kubectl), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        thread = threading.Thread(target=_read, args=(watch, process.stdout), daemon=True)
-        thread.start()
-        try:
-            yield watch
-        finally:
-            process.kill()
-            thread.join()
+class Record(AbstractContextManager["Record"]):
+    """What happens to build pods of the cluster, or of one namespace, from now on: written to a file as it comes, and
+    read when there is time."""
+
+    def __init__(self, kubectl: Kubectl, file: Path) -> None:
+        self._kubectl, self._file, self._read = kubectl, file, 0
+        self._lock, self._ended = threading.Lock(), False
+        self._process: subprocess.Popen[bytes] | None = None
+        self.watch = PodWatch()
+
+    def __enter__(self) -> Self:
+        self._file.write_bytes(b"")
+        newest = json.loads(self._kubectl("get", "--raw", f"{self._path()}&limit=1"))["metadata"]["resourceVersion"]
+        self._thread = threading.Thread(target=self._write, args=(newest,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ended = True
+            if self._process is not None:
+                self._process.kill()
+        self._thread.join()
+        self._file.unlink()
+
+    def caught_up(self) -> list[Document]:
+        """The pods that are there now, once all that led to them is read."""
+        pods: list[Document] = json.loads(self._kubectl("get", "--raw", self._path(), timeout=300))["items"]
+        newest = max((int(pod["metadata"]["resourceVersion"]) for pod in pods), default=0)
+        until("the record of the pods to catch up", lambda: self._read_on() >= newest or self.watch.broken, seconds=300)
+        assert not self.watch.broken, self.watch.broken
+        return pods
+
+    def _path(self) -> str:
+        namespace = f"/namespaces/{self._kubectl.namespace}" if self._kubectl.namespace else ""
+        return f"/api/v1{namespace}/pods?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}"
+
+    def _write(self, version: str) -> None:
+        """An API server with much to do ends a watch that it cannot serve in time: the next one goes on from there."""
+        since: str | None = version
+        while since and self._begin(f"{self._path()}&watch=1&timeoutSeconds={_HOURS * 3600}&resourceVersion={since}"):
+            assert self._process is not None
+            self._process.wait()
+            since = last_version(self._file, since)
+
+    def _begin(self, path: str) -> bool:
+        with self._lock, self._file.open("ab") as out:
+            if not self._ended:
+                self._process = subprocess.Popen(self._kubectl.command("get", "--raw", path), stdout=out)
+            return not self._ended
+
+    def _read_on(self) -> int:
+        """The newest version that was read, up to the last whole line."""
+        with self._file.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                self.watch.take(json.loads(line))
+        return self.watch.version
 
 
-def from_now_on(kubectl: Kubectl) -> list[str]:
-    """The command that prints what happens to build pods, of the whole cluster or of one namespace."""
-    pods = f"/api/v1/namespaces/{kubectl.namespace}/pods" if kubectl.namespace else "/api/v1/pods"
-    selector = f"labelSelector={names.MANAGED_BY}%3D{names.MANAGER}"
-    start = json.loads(kubectl("get", "--raw", f"{pods}?limit=1&{selector}"))["metadata"]["resourceVersion"]
-    path = f"{pods}?watch=1&resourceVersion={start}&timeoutSeconds={_HOURS * 3600}&{selector}"
-    return kubectl.command("get", "--raw", path)
-
-
-def _read(watch: PodWatch, lines: Iterable[str]) -> None:
-    try:
-        for line in lines:
-            watch.take(json.loads(line))
-    except Exception as error:  # noqa: BLE001  whatever it is, the watch has seen nothing since
-        watch.broken = repr(error)
-
-
-def caught_up(kubectl: Kubectl, watch: PodWatch) -> list[dict[str, Any]]:
-    """The pods that are there now, once the watch has seen all that led to them."""
-    selector = f"--selector={names.MANAGED_BY}={names.MANAGER}"
-    pods = kubectl.items("pods", "--all-namespaces", selector)
-    newest = max((int(pod["metadata"]["resourceVersion"]) for pod in pods), default=0)
-    until("the watch to catch up", lambda: watch.version >= newest or watch.broken, seconds=60)
-    assert not watch.broken, watch.broken
-    return pods
+def last_version(file: Path, before: str) -> str | None:
+    """Of the last event that was written whole, or that from before where there is none; None after an error, behind
+    which nothing follows. What of an event was written in part is cut off."""
+    with file.open("r+b") as written:
+        size = written.seek(0, os.SEEK_END)
+        written.seek(max(0, size - _LONGEST))
+        tail = written.read()
+        whole = tail.rfind(b"\n") + 1
+        written.truncate(size - len(tail) + whole)
+    lines = tail[:whole].splitlines()
+    if not lines:
+        return before
+    event = json.loads(lines[-1])
+    version: str = event["object"]["metadata"].get("resourceVersion")
+    return None if event["type"] == "ERROR" else version

@@ -40,6 +40,13 @@ def test_p99_of_few_samples_is_the_most_there_was() -> None:
     assert many.p99 == pytest.approx(990, abs=0.1)
 
 
+def test_p99_of_a_rate_is_the_low_end_of_it() -> None:
+    rate = replace(OURS, unit="pods/s", reach=("p99 ≥ 2",))
+    assert (rate.p50, rate.p99) == (2, 1)
+    assert RESULT.reached(rate) == {"p99 ≥ 2": False}
+    assert replace(rate, samples=tuple(range(1, 1001))).p99 == pytest.approx(11, abs=0.1)
+
+
 def test_what_was_reached_is_judged_by_the_figures() -> None:
     assert RESULT.ratio(OURS) == 0.5
     assert RESULT.reached(OURS) == {"ratio ≤ 0.5": True, "p99 ≤ 2": False}

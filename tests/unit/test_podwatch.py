@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 import make
 from imagebuild.contract.reasons import Reason
-from testbed.podwatch import PodWatch
+from testbed.podwatch import PodWatch, last_version
 
 Event = tuple[str, dict[str, Any]]
 
@@ -43,3 +47,23 @@ def test_a_name_that_two_pods_had_is_told() -> None:
 
 def test_a_watch_that_was_refused_is_known_to_be_broken() -> None:
     assert seen(("ERROR", {"code": 410})).broken
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "kept"),
+    [
+        ([], "3", 0),
+        ([("ADDED", "5"), ("MODIFIED", "7")], "7", 2),
+        ([("ADDED", "5"), ("BOOKMARK", "9")], "9", 2),
+        ([("ADDED", "5"), ("ERROR", "")], None, 2),
+    ],
+)
+@pytest.mark.parametrize("part", ["", '{"type": "MODI'])
+def test_a_record_goes_on_from_the_last_event_that_was_written_whole(
+    tmp_path: Path, lines: list[tuple[str, str]], version: str | None, kept: int, part: str
+) -> None:
+    file = tmp_path / "pods.jsonl"
+    whole = [json.dumps({"type": kind, "object": {"metadata": {"resourceVersion": said}}}) for kind, said in lines]
+    file.write_text("".join(f"{line}\n" for line in whole) + part)
+    assert last_version(file, "3") == version
+    assert file.read_text().splitlines() == whole[:kept]

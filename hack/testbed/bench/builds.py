@@ -36,7 +36,7 @@ class Figures:
     parts: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     """By what was built, and the part of our time."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """Sides that do not run here, and why."""
+    """Sides of which a build has failed, and why: they do not go on."""
 
 
 def measure(bed: Bed) -> Iterator[Row]:
@@ -87,7 +87,7 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
                 if side.name == BY_HAND or side.name.startswith("imagebuild"):
                     raise
                 say(f"{side.name} is left out: {failure}")
-                figures.left_out[side.name] = str(failure)
+                figures.left_out[side.name] = " ".join(str(failure).split())
                 continue
             figures.seconds[change.name, side.name].append(took.seconds)
             say(f"{change.name} {number + 1}: {side.name} {took.seconds:.2f} s")
@@ -108,6 +108,9 @@ def rows(figures: Figures, mine: str) -> Iterator[Row]:
             beside=f"{what}: {BY_HAND}" if compared else "",
             reach=_REACH if side == mine else (),
         )
+    for side, why in figures.left_out.items():
+        built = sum(len(samples) for (_, each), samples in figures.seconds.items() if each == side)
+        yield Row(group=NAME, name=f"{side}: builds until one failed", unit="", samples=(built,), note=why)
     for what in dict.fromkeys(what for what, _ in figures.parts):
         for part in PARTS:
             samples = figures.parts[what, part]

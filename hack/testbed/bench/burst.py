@@ -7,20 +7,15 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from subprocess import Popen
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from imagebuild.api import names
 from imagebuild.api.config import OperatorConfig
 from imagebuild.controller.cluster import Cluster
 from testbed.bench.api import builds_path, connected, pods_path
 from testbed.bench.bare import bare_pod
-from testbed.kubectl import Document, Kubectl, until
+from testbed.kubectl import Document, Kubectl
 from testbed.kwok import build
-from testbed.podwatch import PodWatch, from_now_on
 
 _WORKERS = 20
 """Requests at once, as the operator has."""
@@ -103,44 +98,6 @@ def pods(space: Kubectl) -> int:
             return await _count(cluster, space.namespace)
 
     return asyncio.run(ask())
-
-
-class Record(AbstractContextManager["Record"]):
-    """What happens to the build pods of a namespace, written down as it comes, and read when there is time."""
-
-    def __init__(self, space: Kubectl, file: Path) -> None:
-        self._space, self._file, self._read = space, file, 0
-        self.watch = PodWatch()
-
-    def __enter__(self) -> Self:
-        with self._file.open("wb") as out:
-            self._process = Popen(from_now_on(self._space), stdout=out)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._file.unlink()
-
-    def caught_up(self) -> list[Document]:
-        """The pods that are there now, once all that led to them is read."""
-        path = pods_path(self._space.namespace)
-        found = listed(self._space, f"{path}?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}")
-        newest = max(int(pod["metadata"]["resourceVersion"]) for pod in found)
-        until("the record of the pods to catch up", lambda: self._read_on() >= newest)
-        assert not self.watch.broken, self.watch.broken
-        return found
-
-    def _read_on(self) -> int:
-        """The newest version that was read, up to the last whole line."""
-        with self._file.open("rb") as file:
-            file.seek(self._read)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                self._read += len(line)
-                self.watch.take(json.loads(line))
-        return self.watch.version
 
 
 def listed(space: Kubectl, path: str) -> list[Document]:

@@ -45,10 +45,12 @@ class Row:
 
     @property
     def p99(self) -> float:
-        """The most there was, where there are less than a hundred samples."""
+        """What 99 of 100 are as good as: of a rate, at least that much. The worst there was, where there are less than
+        a hundred samples."""
+        rate = self.unit.endswith("/s")
         if len(self.samples) < 100:  # noqa: PLR2004  below that it would be made up
-            return max(self.samples)
-        return quantiles(self.samples, n=100, method="inclusive")[98]
+            return min(self.samples) if rate else max(self.samples)
+        return quantiles(self.samples, n=100, method="inclusive")[0 if rate else 98]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from testbed.kills import wrong
 from testbed.kubectl import Kubectl, until
 from testbed.kwok import simulated_node
 from testbed.outside import OutsideOperator, outside_operators
+from testbed.podwatch import Record
 from testbed.space import namespaces
 
 BUILDS = "builds of all those"
@@ -65,7 +66,7 @@ def measure(bed: Bed) -> Iterator[Row]:
     with namespaces(kubectl, "bench", "scale") as (space,), simulated_node(kubectl, directory, seconds=1):
         with (
             outside_operators(kubectl, directory, SETTINGS) as (operator,),
-            burst.Record(space, directory / "pods.jsonl") as record,
+            Record(space, directory / "pods.jsonl") as record,
         ):
             course = Course(space, operator)
             yield from _all_bursts(course, plan)
@@ -173,7 +174,7 @@ def _bursts(course: Course) -> Iterator[Row]:
         yield _row("CPU for a build of these, from its creation to its end", "ms", cpu, at=size)
 
 
-def _right(course: Course, record: burst.Record) -> Iterator[Row]:
+def _right(course: Course, record: Record) -> Iterator[Row]:
     """By the record of a watch, which no operator's word is needed for."""
     builds = burst.listed(course.space, builds_path(course.space.namespace))
     pods = record.caught_up()

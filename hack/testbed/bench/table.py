@@ -38,7 +38,8 @@ def _section(group: str, results: Mapping[str, Result]) -> str:
 
 def _cells(result: Result, row: Row) -> Iterator[str]:
     unit = f" {row.unit}" if row.unit else ""
-    yield f"{row.name}{f', {row.at:,} objects' if row.at else ''}{f'. {row.note}' if row.note else ''}"
+    said = f"{row.name}{f', {row.at:,} objects' if row.at else ''}{f'. {row.note}' if row.note else ''}"
+    yield said.replace("|", "\\|")
     yield f"{len(row.samples):,}"
     yield figure(row.p50) + unit
     single = len(row.samples) == 1
