@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -151,3 +152,52 @@ async def test_back_off_grows_until_it_got_somewhere() -> None:
     await looked.wait()
     worker.cancel()
     assert seen == [0, 1, 1, 2, 0]
+
+
+async def turns(queue: WorkQueue, first: Callable[[], None], number: int) -> list[str]:
+    """The names of the keys that one worker gets, `first` once it is busy with a key of its own."""
+    seen, looked = list[str](), asyncio.Event()
+
+    async def look(key: Key) -> bool:
+        if key == KEY:
+            first()
+        else:
+            seen.append(key[1])
+        if len(seen) == number:
+            looked.set()
+        return True
+
+    worker = asyncio.create_task(queue.work(look))
+    queue.add(KEY)
+    async with asyncio.timeout(5):
+        await looked.wait()
+    worker.cancel()
+    return seen
+
+
+def team(*words: str) -> list[Key]:
+    return [("team-a", word) for word in words]
+
+
+def add(queue: WorkQueue, *words: str) -> None:
+    for key in team(*words):
+        queue.add(key)
+
+
+async def test_what_is_urgent_goes_first_and_leaves_one_turn_of_five_to_the_others() -> None:
+    queue = WorkQueue(Pace(), urgent=lambda key: key[1].isupper())
+    seen = await turns(queue, lambda: add(queue, *"ab", *"ABCDEFGHIJKL", *"c"), 15)
+    assert "".join(seen) == "ABCaDEFGbHIJKLc"
+
+
+async def test_what_has_become_urgent_is_moved_forward_and_comes_once() -> None:
+    urgent = {*team(*"ABD")}
+    queue = WorkQueue(Pace(), urgent=urgent.__contains__)
+
+    def first() -> None:
+        add(queue, *"xyAB")
+        urgent.add(("team-a", "y"))
+        add(queue, "y", "y", "D", "y")
+
+    assert "".join(await turns(queue, first, 5)) == "AByxD"
+    assert queue.depth == 0

@@ -49,7 +49,8 @@ class App:
         """`leads`: whether it may write. `lost`: why it must write no more, because the CRD has changed, if it must."""
         metrics.show(self._now)
         self._cluster = cluster.guarded(leads)
-        self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
+        self.store, self._stop = Store(), stop
+        self.queue = WorkQueue(pace, metrics.failed, self.store.urgent)
         self._config, self.pace, self._leads, self._lost = config, pace, leads, lost
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)

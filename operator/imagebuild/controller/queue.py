@@ -2,11 +2,15 @@
 
 As in client-go: a key that is added while it waits is not added twice; one that is added while it is worked on is done
 again afterwards. kopf has no such thing: it calls a handler per event and forgets what failed.
+
+What is urgent goes first, but not alone: where a thousand builds come at once their pods are made before it is written
+down that these run, and that is written once instead of twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -18,12 +22,25 @@ from imagebuild.core.admit import Key
 _log = logging.getLogger(__name__)
 
 
+_SHARE = 4
+"""Turns of those that are urgent for one of the others'."""
+
+
 class WorkQueue:
-    def __init__(self, pace: Pace, failed: Callable[[Exception], None] = lambda _: None) -> None:
-        """`failed` is told of whatever a worker's work raised."""
-        self._pace, self._failed = pace, failed
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
-        self._dirty: set[Key] = set()
+    def __init__(
+        self,
+        pace: Pace,
+        failed: Callable[[Exception], None] = lambda _: None,
+        urgent: Callable[[Key], bool] = lambda _: True,
+    ) -> None:
+        """`failed` is told of whatever a worker's work raised. `urgent` says of a key that is added whether it goes
+        before those that are not; one turn of five is left to these."""
+        self._pace, self._failed, self._urgent = pace, failed, urgent
+        self._ready: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
+        """Turns, the order of those with the same, and keys. One that was moved forward is there twice."""
+        self._turn, self._newest_turn, self._order = 0, {True: 0, False: 0}, itertools.count()
+        self._dirty: dict[Key, bool] = {}
+        """What is to be worked on, or once more, and whether that is urgent."""
         self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._held: set[Key] = set()
@@ -32,14 +49,21 @@ class WorkQueue:
 
     @property
     def depth(self) -> int:
-        return self._ready.qsize()
+        return len(self._dirty)
 
     def add(self, key: Key) -> None:
-        if key in self._dirty or key in self._held:
+        urgent = self._urgent(key)
+        if key in self._held or (key in self._dirty and self._dirty[key] >= urgent):
             return
-        self._dirty.add(key)
+        self._dirty[key] = urgent
         if key not in self._busy:
-            self._ready.put_nowait(key)
+            self._line_up(key)
+
+    def _line_up(self, key: Key) -> None:
+        urgent = self._dirty[key]
+        turn = max(self._turn, self._newest_turn[urgent]) + (1 if urgent else _SHARE)
+        self._newest_turn[urgent] = turn
+        self._ready.put_nowait((turn, next(self._order), key))
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Once for a key: the earliest time asked for wins."""
@@ -62,8 +86,9 @@ class WorkQueue:
         """One worker; runs for ever. What `do` raises is logged, and the key comes again with exponential back-off,
         until it says that it got somewhere."""
         while True:
-            key = await self._ready.get()
-            self._dirty.discard(key)
+            self._turn, _, key = await self._ready.get()
+            if key in self._busy or self._dirty.pop(key, None) is None:
+                continue  # it has had its turn further forward
             self._busy.add(key)
             try:
                 got_somewhere = await do(key)
@@ -75,7 +100,7 @@ class WorkQueue:
             finally:
                 self._busy.discard(key)
                 if key in self._dirty:
-                    self._ready.put_nowait(key)
+                    self._line_up(key)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
@@ -103,7 +128,7 @@ class WorkQueue:
 
     def _hold(self, key: Key) -> None:
         self._held.add(key)
-        self._dirty.discard(key)
+        self._dirty.pop(key, None)
         if (planned := self._timers.pop(key, None)) is not None:
             planned[1].cancel()  # it is earlier than the server wants, or does not matter
 
