@@ -142,15 +142,18 @@ def test_our_own_row_has_a_number_to_reach_and_every_other_side_is_beside_the_po
     figures = Figures()
     for side, seconds in (("imagebuild, Rootless", 3.0), (BY_HAND, 4.0), ("buildah 1", 5.0)):
         figures.seconds["first build", side].append(seconds)
-    ours, by_hand, buildah = rows(figures, "imagebuild, Rootless")
+        figures.said["first build", side].append(seconds - 1)
+    ours, our_log, by_hand, its_log, buildah = rows(figures, "imagebuild, Rootless")
     assert (ours.beside, ours.reach) == (by_hand.name, ("ratio ≤ 1",))
     assert (by_hand.beside, by_hand.reach) == ("", ())
+    assert (our_log.beside, our_log.samples, its_log.samples) == (its_log.name, (2.0,), (3.0,))
     assert (buildah.beside, buildah.reach) == (by_hand.name, ())
 
 
 def test_a_side_that_has_failed_says_why_and_how_far_it_came() -> None:
     figures = Figures(left_out={"buildah 1": "no such mount"})
     figures.seconds["first build", BY_HAND].append(4.0)
+    figures.said["first build", BY_HAND].append(3.0)
     figures.seconds["first build", "buildah 1"].append(5.0)
     *_, said = rows(figures, "imagebuild, Rootless")
     assert (said.name, said.samples, said.note) == ("buildah 1: builds until one failed", (1,), "no such mount")

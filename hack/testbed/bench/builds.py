@@ -33,6 +33,8 @@ class Plan:
 class Figures:
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     """By what was built, and the side."""
+    said: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """The same, until the last line of the log."""
     parts: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     """By what was built, and the part of our time."""
     left_out: dict[str, str] = field(default_factory=dict)
@@ -90,7 +92,8 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
                 figures.left_out[side.name] = " ".join(str(failure).split())
                 continue
             figures.seconds[change.name, side.name].append(took.seconds)
-            say(f"{change.name} {number + 1}: {side.name} {took.seconds:.2f} s")
+            figures.said[change.name, side.name].append(took.said)
+            say(f"{change.name} {number + 1}: {side.name} {took.seconds:.2f} s, its log {took.said:.2f} s")
             if side is sides[0]:
                 for part, seconds in took.parts.items():
                     figures.parts[change.name, part].append(seconds)
@@ -99,15 +102,9 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
 def rows(figures: Figures, mine: str) -> Iterator[Row]:
     """Each side beside the hand-written pod; then our own time in parts."""
     for (what, side), samples in figures.seconds.items():
-        compared = side != BY_HAND
-        yield Row(
-            group=NAME,
-            name=f"{what}: {side}",
-            unit="s",
-            samples=tuple(samples),
-            beside=f"{what}: {BY_HAND}" if compared else "",
-            reach=_REACH if side == mine else (),
-        )
+        yield _beside_by_hand(what, side, samples, reach=_REACH if side == mine else ())
+        if side in (mine, BY_HAND):
+            yield _beside_by_hand(f"{what}, until its log ends", side, figures.said[what, side])
     for side, why in figures.left_out.items():
         built = sum(len(samples) for (_, each), samples in figures.seconds.items() if each == side)
         yield Row(group=NAME, name=f"{side}: builds until one failed", unit="", samples=(built,), note=why)
@@ -115,6 +112,11 @@ def rows(figures: Figures, mine: str) -> Iterator[Row]:
         for part in PARTS:
             samples = figures.parts[what, part]
             yield Row(group=NAME, name=f"{what}, of it {part}", unit="s", samples=tuple(samples))
+
+
+def _beside_by_hand(what: str, side: str, samples: list[float], *, reach: tuple[str, ...] = ()) -> Row:
+    beside = f"{what}: {BY_HAND}" if side != BY_HAND else ""
+    return Row(group=NAME, name=f"{what}: {side}", unit="s", samples=tuple(samples), beside=beside, reach=reach)
 
 
 GROUP = Group(

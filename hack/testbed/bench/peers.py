@@ -28,6 +28,8 @@ _STATE = "/home/user/.local/share/buildkit"
 _CONFIG = "/home/user/.config/buildkit"
 _VOLUME = "/source"
 _SOURCE = f"{_VOLUME}/app"
+_OVER = "echo over\n"
+"""The last line of each log, once all is done."""
 _OURS = ("--addr=", "--trace=", "--metadata-file=")
 _RESOURCES = OperatorConfig(builder=Builder(image="any")).pod.resources.model_dump(exclude_none=True)
 """Those that the operator gives where nobody says otherwise."""
@@ -72,7 +74,7 @@ def by_hand(kubectl: Kubectl, name: str, order: Order) -> Document:
         "/program": {"configMap": {"name": "daemonless", "defaultMode": 0o555}},
     }
     spec = {"securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000}}
-    return _pod(name, f"set -eu\n{_clone(order)}\nexec {shlex.join(arguments(order))}\n", container, mounts, spec)
+    return _pod(name, f"set -eu\n{_clone(order)}\n{shlex.join(arguments(order))}\n{_OVER}", container, mounts, spec)
 
 
 def arguments(order: Order) -> list[str]:
@@ -108,7 +110,7 @@ def buildah(kubectl: Kubectl, name: str, order: Order) -> Document:
         *("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"),  # more than it may set where it asks for its own
         *(f"--cache-from={cache}", f"--cache-to={cache}", f"--tag={order.name}", _SOURCE),
     )
-    script = f"set -eu\n{_clone(order)}\n{shlex.join(build)}\nexec buildah push {plain} {order.name}\n"
+    script = f"set -eu\n{_clone(order)}\n{shlex.join(build)}\nbuildah push {plain} {order.name}\n{_OVER}"
     return _privileged(kubectl, name, script, "/var/lib/containers")
 
 
@@ -129,8 +131,8 @@ until docker info >/dev/null 2>&1; do
     sleep 0.1
 done
 {shlex.join(build)}
-exec docker push --quiet {order.name}
-"""
+docker push --quiet {order.name}
+{_OVER}"""
     return _privileged(kubectl, name, script, "/var/lib/docker")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,8 +58,10 @@ class Course:
     operator: OutsideOperator
     made: int = 0
     bursts: dict[int, burst.Burst] = field(default_factory=dict)
-    computed: dict[int, list[float]] = field(default_factory=dict)
+    computed: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Seconds of a processor for each build, by the size of the burst."""
+    shares: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Of all that the machine's processors could do until the last pod was there, the operator's part."""
 
 
 def measure(bed: Bed) -> Iterator[Row]:
@@ -118,11 +122,13 @@ def _start(operator: OutsideOperator) -> float:
 def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
     used = course.operator.computed()
     seconds, made = asyncio.run(burst.builds(course.space, burst.ids(course.made, size)))
+    share = (course.operator.computed() - used) / seconds / (os.cpu_count() or 1)
     course.made += size
     until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
     if counts:
         course.bursts.setdefault(size, burst.Burst(size)).ours.append(seconds)
-        course.computed.setdefault(size, []).append((course.operator.computed() - used) / size)
+        course.computed[size].append((course.operator.computed() - used) / size)
+        course.shares[size].append(share)
     return made
 
 
@@ -170,6 +176,8 @@ def _bursts(course: Course) -> Iterator[Row]:
     for size, taken in course.bursts.items():
         yield _row(ours, "pods/s", [size / each for each in taken.ours], at=size, beside=bare, reach=("ratio ≥ 0.6",))
         yield _row(bare, "pods/s", [size / each for each in taken.bare], at=size)
+        shares = [100 * each for each in course.shares[size]]
+        yield _row("the operator's part of all processors' time meanwhile", "%", shares, at=size)
         cpu = [1000 * each for each in course.computed[size]]
         yield _row("CPU for a build of these, from its creation to its end", "ms", cpu, at=size)
 

@@ -15,7 +15,7 @@ from testbed.bench import peers
 from testbed.bench.moments import BUILDS, PODS
 from testbed.bench.peers import Order, Peer
 from testbed.bench.site import MODES, PEERS, Site
-from testbed.bench.spent import spent
+from testbed.bench.spent import last, spent
 from testbed.kubectl import Document, Kubectl
 
 _SECONDS = 600
@@ -25,6 +25,9 @@ BY_HAND = "hand-written pod"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Took:
     seconds: float
+    said: float
+    """Seconds until the last line of the pod's log: the kubelet sees a container's end up to a second later, and which
+    part of a second that is has nothing to do with the build."""
     parts: dict[str, float] = field(default_factory=dict)
     """Where they went, as far as it is known."""
     status: Document = field(default_factory=dict)
@@ -62,7 +65,7 @@ def built(site: Site, kubectl: Kubectl, name: str, spec: Document) -> Took:
     site.moments.over(pod, _SECONDS)  # the one watch may be behind the other
     start = site.moments.first(key) or end
     log = kubectl("logs", "--timestamps", status["podName"])
-    return Took(seconds=end - start, parts=spent(site.moments, key, pod, log), status=status)
+    return Took(seconds=end - start, said=last(log) - start, parts=spent(site.moments, key, pod, log), status=status)
 
 
 def others(site: Site) -> Iterator[Side]:
@@ -92,8 +95,9 @@ def _side(site: Site, title: str, kubectl: Kubectl, peer: Peer) -> Side:
         if not ended_well(site.moments.newest(key)):
             raise Failure(f"building {name} with {title}", "the pod has failed", _log(kubectl, name))
         start = site.moments.first(key) or end
+        said = last(kubectl("logs", "--timestamps", "--tail=1", name))
         kubectl("delete", "pod", name)  # and what it has on the node's disk, before the next side begins
-        return Took(seconds=end - start)
+        return Took(seconds=end - start, said=said - start)
 
     return Side(name=title, build=build)
 

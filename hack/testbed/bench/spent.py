@@ -28,7 +28,7 @@ _PUSH, _CACHE_EXPORT = "pushing the image", "exporting cache to "
 
 def spent(moments: Moments, build: Key, pod: Key, log: str) -> dict[str, float]:
     lines = [line.partition(" ") for line in log.splitlines()]
-    timings, end = moments.newest(build)["status"]["timings"], _moment(lines[-1][0])
+    timings, end = moments.newest(build)["status"]["timings"], last(log)
     created, placed = _seen(moments, pod), _seen(moments, pod, _is_placed)
     before = max(timings["fetch"], timings["daemon"])
     inside = _inside([text for _, _, text in lines])
@@ -67,5 +67,6 @@ def _seen(moments: Moments, key: Key, holds: object = bool) -> float:
     return found
 
 
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+def last(log: str) -> float:
+    """When its last line was written, of a log with timestamps."""
+    return datetime.fromisoformat(log.splitlines()[-1].partition(" ")[0]).timestamp()
