@@ -154,12 +154,12 @@ async def test_back_off_grows_until_it_got_somewhere() -> None:
     assert seen == [0, 1, 1, 2, 0]
 
 
-async def turns(queue: WorkQueue, first: Callable[[], None], number: int) -> list[str]:
+async def turns(queue: WorkQueue, first: Callable[[], None], number: int) -> str:
     """The names of the keys that one worker gets, `first` once it is busy with a key of its own."""
     seen, looked = list[str](), asyncio.Event()
 
     async def look(key: Key) -> bool:
-        if key == KEY:
+        if key == KEY and not looked.is_set():
             first()
         else:
             seen.append(key[1])
@@ -172,32 +172,31 @@ async def turns(queue: WorkQueue, first: Callable[[], None], number: int) -> lis
     async with asyncio.timeout(5):
         await looked.wait()
     worker.cancel()
-    return seen
+    return "".join(seen)
 
 
-def team(*words: str) -> list[Key]:
-    return [("team-a", word) for word in words]
+def add(queue: WorkQueue, names: str) -> None:
+    """Those of lower case can wait."""
+    for name in names:
+        queue.add(("team-a", name.lower()), later=name.islower())
 
 
-def add(queue: WorkQueue, *words: str) -> None:
-    for key in team(*words):
-        queue.add(key)
+async def test_what_can_wait_has_one_turn_of_five_as_long_as_there_is_more() -> None:
+    queue = WorkQueue(Pace())
+    assert await turns(queue, lambda: add(queue, "xyABCDEFGHIJKLz"), 15) == "abcxdefgyhijklz"
 
 
-async def test_what_is_urgent_goes_first_and_leaves_one_turn_of_five_to_the_others() -> None:
-    queue = WorkQueue(Pace(), urgent=lambda key: key[1].isupper())
-    seen = await turns(queue, lambda: add(queue, *"ab", *"ABCDEFGHIJKL", *"c"), 15)
-    assert "".join(seen) == "ABCaDEFGbHIJKLc"
-
-
-async def test_what_has_become_urgent_is_moved_forward_and_comes_once() -> None:
-    urgent = {*team(*"ABD")}
-    queue = WorkQueue(Pace(), urgent=urgent.__contains__)
-
-    def first() -> None:
-        add(queue, *"xyAB")
-        urgent.add(("team-a", "y"))
-        add(queue, "y", "y", "D", "y")
-
-    assert "".join(await turns(queue, first, 5)) == "AByxD"
+async def test_what_can_wait_no_more_is_moved_forward_and_comes_once() -> None:
+    queue = WorkQueue(Pace())
+    assert await turns(queue, lambda: add(queue, "xyABYYyD"), 5) == "abyxd"
     assert queue.depth == 0
+
+
+async def test_a_burst_has_its_pods_before_it_is_written_that_they_run(stage: Stage) -> None:
+    stage.configure(limits={"running": 1000, "runningPerNamespace": 1000})
+    names = [f"shop-{number}" for number in range(200)]
+    for name in names:
+        stage.apply(name)
+    await stage.operator()
+    await stage.api.until("all pods", lambda: stage.api.count("create", PODS) == len(names))
+    assert stage.api.count("update", f"{BUILDS}/status") <= len(names) / 2

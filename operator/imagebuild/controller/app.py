@@ -49,8 +49,7 @@ class App:
         """`leads`: whether it may write. `lost`: why it must write no more, because the CRD has changed, if it must."""
         metrics.show(self._now)
         self._cluster = cluster.guarded(leads)
-        self.store, self._stop = Store(), stop
-        self.queue = WorkQueue(pace, metrics.failed, self.store.urgent)
+        self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
         self._config, self.pace, self._leads, self._lost = config, pace, leads, lost
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
@@ -104,10 +103,10 @@ class App:
         names = [task.get_name() for task in asyncio.all_tasks() if not task.done()]
         return sum(name.startswith(WATCHER) for name in names) >= _WATCHES * max(1, len(self._cluster.namespaces))
 
-    def news(self, key: Key | None) -> None:
-        """Something about this ImageBuild has changed."""
+    def news(self, key: Key | None, *, of_its_pod: bool = False) -> None:
+        """Something about this ImageBuild has changed. What a pod says as long as it lives can wait."""
         if key is not None:
-            self.queue.add(key)
+            self.queue.add(key, later=of_its_pod and self.store.alive(key))
             self._slots.poke()
 
     def _reconfigured(self) -> None:
@@ -130,7 +129,7 @@ class App:
         while True:
             try:
                 builds = await self._read(self._cluster.builds(), Listed(self.store.put_build))
-                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod))
+                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod), of_pods=True)
             except ClusterError as error:
                 asked = error.retry_after if isinstance(error, ApiError) else 0.0
                 seconds = max(asked, self.pace.reconnect)
@@ -141,10 +140,10 @@ class App:
         for key in self.store.keep_builds(builds) | self.store.keep_pods(pods):
             self.news(key)
 
-    async def _read(self, pages: AsyncIterator[Document], listed: Listed) -> Listed:
+    async def _read(self, pages: AsyncIterator[Document], listed: Listed, *, of_pods: bool = False) -> Listed:
         async for page in pages:
             for key in listed.add(page):
-                self.news(key)
+                self.news(key, of_its_pod=of_pods)
         return listed
 
     async def _sweep_for_ever(self) -> None:

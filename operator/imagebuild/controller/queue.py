@@ -3,8 +3,8 @@
 As in client-go: a key that is added while it waits is not added twice; one that is added while it is worked on is done
 again afterwards. kopf has no such thing: it calls a handler per event and forgets what failed.
 
-What is urgent goes first, but not alone: where a thousand builds come at once their pods are made before it is written
-down that these run, and that is written once instead of twice.
+What can wait comes behind the others, but not last: where a thousand builds come at once their pods are made before it
+is written down that these run, and that is written once instead of twice.
 """
 
 from __future__ import annotations
@@ -22,25 +22,19 @@ from imagebuild.core.admit import Key
 _log = logging.getLogger(__name__)
 
 
-_SHARE = 4
-"""Turns of those that are urgent for one of the others'."""
+_STRIDE = 4
+"""What can wait is as far apart as so many of the others."""
 
 
 class WorkQueue:
-    def __init__(
-        self,
-        pace: Pace,
-        failed: Callable[[Exception], None] = lambda _: None,
-        urgent: Callable[[Key], bool] = lambda _: True,
-    ) -> None:
-        """`failed` is told of whatever a worker's work raised. `urgent` says of a key that is added whether it goes
-        before those that are not; one turn of five is left to these."""
-        self._pace, self._failed, self._urgent = pace, failed, urgent
+    def __init__(self, pace: Pace, failed: Callable[[Exception], None] = lambda _: None) -> None:
+        """`failed` is told of whatever a worker's work raised."""
+        self._pace, self._failed = pace, failed
         self._ready: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
         """Turns, the order of those with the same, and keys. One that was moved forward is there twice."""
-        self._turn, self._newest_turn, self._order = 0, {True: 0, False: 0}, itertools.count()
+        self._turn, self._newest_turn, self._order = 0, {False: 0, True: 0}, itertools.count()
         self._dirty: dict[Key, bool] = {}
-        """What is to be worked on, or once more, and whether that is urgent."""
+        """What is to be worked on, or once more, and whether that can wait."""
         self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._held: set[Key] = set()
@@ -51,18 +45,18 @@ class WorkQueue:
     def depth(self) -> int:
         return len(self._dirty)
 
-    def add(self, key: Key) -> None:
-        urgent = self._urgent(key)
-        if key in self._held or (key in self._dirty and self._dirty[key] >= urgent):
+    def add(self, key: Key, *, later: bool = False) -> None:
+        """`later`: it can wait. Of five turns such keys have one as long as there are others."""
+        if key in self._held or (key in self._dirty and self._dirty[key] <= later):
             return
-        self._dirty[key] = urgent
+        self._dirty[key] = later
         if key not in self._busy:
             self._line_up(key)
 
     def _line_up(self, key: Key) -> None:
-        urgent = self._dirty[key]
-        turn = max(self._turn, self._newest_turn[urgent]) + (1 if urgent else _SHARE)
-        self._newest_turn[urgent] = turn
+        later = self._dirty[key]
+        turn = max(self._turn, self._newest_turn[later]) + (_STRIDE if later else 1)
+        self._newest_turn[later] = turn
         self._ready.put_nowait((turn, next(self._order), key))
 
     def add_after(self, key: Key, seconds: float) -> None:

@@ -143,7 +143,7 @@ class Reconciler:
         self._store.put_build(written)
         self._written(build, status)
         # no event follows that is news, and there may be more to do: a pod to remove, another run, others of its group
-        self._queue.add((build.namespace, build.name))
+        self._queue.add((build.namespace, build.name), later=True)
         return False
 
     async def _read_again(self, build: ImageBuild) -> bool:
@@ -178,7 +178,7 @@ class Reconciler:
             return adopted or await self._refused(build, decision, error, context)
         # not where no answer came: the pod may be there, and keeps its slot until that is known
         self._slots.release(key)
-        self._queue.add(key)  # behind the builds that wait for a pod: the status can wait, and says more then
+        self._queue.add(key, later=True)  # the status can wait, and says more then
         return False
 
     async def _adopt(self, build: ImageBuild, name: str) -> bool:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from imagebuild.api.config import OperatorConfig
 from imagebuild.api.timespan import seconds
-from imagebuild.contract.reasons import Reason
+from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.store import Store
 from imagebuild.core.admit import Candidate, Claim, Group, Key, Member, Verdict, admit
@@ -84,7 +84,8 @@ class Slots:
         for key, verdict in verdicts.items():
             if self._verdicts.get(key) != verdict:
                 self._verdicts[key] = verdict
-                self._queue.add(key)
+                waits = verdict.reason.row.fault is Fault.WAITING and verdict.reason is not Reason.STARTING
+                self._queue.add(key, later=waits)
             if verdict.reason is Reason.STARTING:
                 del self._waiting[key]
                 self._reserved.add(key)

@@ -62,10 +62,6 @@ class Store:
         found = self._builds.get(key)
         return found.build() if isinstance(found, Over) else found
 
-    def urgent(self, key: Key) -> bool:
-        """Somebody waits for what comes next: the build's pod is to be made, or its end to be told."""
-        return isinstance(self._builds.get(key), ImageBuild) and not self.alive(key)
-
     def unfinished(self) -> Iterator[ImageBuild]:
         """Those whose run is not over."""
         return (found for found in self._builds.values() if isinstance(found, ImageBuild))
