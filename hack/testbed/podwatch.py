@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
+import time
 from collections import Counter, defaultdict
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from typing import Self
 
 from imagebuild.api import names
 from imagebuild.core.observe import observe
+from testbed.follow import Follow, Process
 from testbed.kubectl import Document, Kubectl, until
 
-_HOURS = 6
 _LONGEST = 4 << 20
 """Bytes; no event is longer."""
 
@@ -74,50 +74,48 @@ class Record(AbstractContextManager["Record"]):
 
     def __init__(self, kubectl: Kubectl, file: Path) -> None:
         self._kubectl, self._file, self._read = kubectl, file, 0
-        self._lock, self._ended = threading.Lock(), False
-        self._process: subprocess.Popen[bytes] | None = None
+        self._follow = Follow(kubectl, self._path(), self._begin, self._end)
         self.watch = PodWatch()
 
     def __enter__(self) -> Self:
         self._file.write_bytes(b"")
-        newest = json.loads(self._kubectl("get", "--raw", f"{self._path()}&limit=1"))["metadata"]["resourceVersion"]
-        self._thread = threading.Thread(target=self._write, args=(newest,), daemon=True)
-        self._thread.start()
+        self._follow.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._ended = True
-            if self._process is not None:
-                self._process.kill()
-        self._thread.join()
+        self._follow.__exit__()
         self._file.unlink()
 
     def caught_up(self) -> list[Document]:
         """The pods that are there now, once all that led to them is read."""
         pods: list[Document] = json.loads(self._kubectl("get", "--raw", self._path(), timeout=300))["items"]
-        newest = max((int(pod["metadata"]["resourceVersion"]) for pod in pods), default=0)
+        newest = self._newer_than_all(pods[0]) if pods else 0
         until("the record of the pods to catch up", lambda: self._read_on() >= newest or self.watch.broken, seconds=300)
         assert not self.watch.broken, self.watch.broken
         return pods
+
+    def _newer_than_all(self, pod: Document) -> int:
+        """A version behind all that has happened, also to pods that are gone, which the record will come to."""
+        meta = pod["metadata"]
+        within = self._kubectl.within(meta["namespace"])
+        within("annotate", "pod", meta["name"], f"example.com/seen={time.time_ns()}", "--overwrite")
+        return int(within.get("pod", meta["name"])["metadata"]["resourceVersion"])
 
     def _path(self) -> str:
         namespace = f"/namespaces/{self._kubectl.namespace}" if self._kubectl.namespace else ""
         return f"/api/v1{namespace}/pods?labelSelector={names.MANAGED_BY}%3D{names.MANAGER}"
 
-    def _write(self, version: str) -> None:
-        """An API server with much to do ends a watch that it cannot serve in time: the next one goes on from there."""
-        since: str | None = version
-        while since and self._begin(f"{self._path()}&watch=1&timeoutSeconds={_HOURS * 3600}&resourceVersion={since}"):
-            assert self._process is not None
-            self._process.wait()
-            since = last_version(self._file, since)
+    def _begin(self, command: list[str]) -> Process:
+        with self._file.open("ab") as out:
+            return subprocess.Popen(command, stdout=out)
 
-    def _begin(self, path: str) -> bool:
-        with self._lock, self._file.open("ab") as out:
-            if not self._ended:
-                self._process = subprocess.Popen(self._kubectl.command("get", "--raw", path), stdout=out)
-            return not self._ended
+    def _end(self, process: Process, since: str) -> str | None:
+        process.wait()
+        try:
+            return last_version(self._file, since)
+        except (ValueError, KeyError) as error:
+            self.watch.broken = repr(error)
+            return None
 
     def _read_on(self) -> int:
         """The newest version that was read, up to the last whole line."""

@@ -40,7 +40,7 @@ BUILD, POD = (BUILDS, "ns", "app"), (PODS, "ns", "app-1-1")
 
 
 def event(name: str, moment: float, **document: object) -> tuple[float, str]:
-    content = {"metadata": {"namespace": "ns", "name": name}, **document}
+    content = {"metadata": {"namespace": "ns", "name": name, "resourceVersion": f"{moment}"}, **document}
     return moment, json.dumps({"type": "MODIFIED", "object": content})
 
 
@@ -157,3 +157,14 @@ def test_a_side_that_has_failed_says_why_and_how_far_it_came() -> None:
     figures.seconds["first build", "buildah 1"].append(5.0)
     *_, said = rows(figures, "imagebuild, Rootless")
     assert (said.name, said.samples, said.note) == ("buildah 1: builds until one failed", (1,), "no such mount")
+
+
+@pytest.mark.parametrize(("last", "version"), [("ADDED", "7"), ("BOOKMARK", "7"), ("ERROR", None)])
+def test_a_watch_that_has_ended_goes_on_from_the_last_event_unless_that_is_an_error(
+    last: str, version: str | None
+) -> None:
+    moments = Moments()
+    assert moments.version(PODS, "3") == "3"
+    meta = {"namespace": "ns", "name": "app-1-1", "resourceVersion": "7"}
+    moments.read(PODS, [json.dumps({"type": last, "object": {"metadata": meta}})])
+    assert moments.version(PODS, "3") == version

@@ -118,14 +118,27 @@ def _reached(wanted: Iterable[str], values: dict[str, float | None]) -> Iterator
 def dump(result: Result) -> str:
     """A row a line, so that a change of one is one."""
     head = {"group": result.group, "command": result.command, "machine": result.machine}
-    rows = ",\n".join("  " + json.dumps(_plain(row), ensure_ascii=False) for row in result.rows)
+    rows = ",\n".join("  " + json.dumps(_plain(result, row), ensure_ascii=False) for row in result.rows)
     return json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{rows}\n ]\n}}\n'
 
 
-def _plain(row: Row) -> dict[str, object]:
-    """Without what is not said, and no figure more exact than it can be."""
+def _plain(result: Result, row: Row) -> dict[str, object]:
+    """Without what is not said, and no figure more exact than it can be; with what is made of the samples, for readers:
+    it is not read back."""
     said = {key: value for key, value in asdict(row).items() if value not in ("", (), None)}
-    return {**said, "unit": row.unit, "samples": [float(f"{sample:.4g}") for sample in row.samples]}
+    made = {
+        "p50": row.p50,
+        "p99": row.p99,
+        "least": min(row.samples),
+        "most": max(row.samples),
+        "ratio": result.ratio(row),
+    }
+    made_short = {name: _short(value) for name, value in made.items() if value is not None}
+    return {**said, "unit": row.unit, **made_short, "samples": [_short(sample) for sample in row.samples]}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def load(text: str) -> Result:

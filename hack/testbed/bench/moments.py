@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from localcluster.work import Failure
+from testbed.follow import Follow, Process
 from testbed.kubectl import Document, Kubectl
 
 PODS, BUILDS = "/api/v1/pods", "/apis/imagebuild.dev/v1alpha1/imagebuilds"
-_HOURS = 6
 OVER = {"Succeeded", "Failed"}
 
 Key = tuple[str, str, str]
@@ -25,9 +26,10 @@ class Moments:
     def __init__(self) -> None:
         self._seen: dict[Key, list[tuple[float, Document]]] = {}
         self._news = threading.Condition()
+        self._versions: dict[str, str] = {}
         self._broken = ""
 
-    def read(self, kind: str, lines: Iterable[str], clock: Callable[[], float] = time.time) -> None:
+    def read(self, kind: str, lines: Iterable[str | bytes], clock: Callable[[], float] = time.time) -> None:
         try:
             for line in lines:
                 self._take(kind, json.loads(line), clock())
@@ -36,10 +38,13 @@ class Moments:
 
     def _take(self, kind: str, event: Document, now: float) -> None:
         document = event["object"]
-        if event["type"] in ("BOOKMARK", "ERROR"):
-            self._broken = self._broken or (json.dumps(document) if event["type"] == "ERROR" else "")
+        if event["type"] == "ERROR":
+            self._broken = json.dumps(document)
             return
         meta = document["metadata"]
+        self._versions[kind] = meta["resourceVersion"]
+        if event["type"] == "BOOKMARK":
+            return
         with self._news:
             self._seen.setdefault((kind, meta["namespace"], meta["name"]), []).append((now, document))
             self._news.notify_all()
@@ -48,6 +53,16 @@ class Moments:
         """When it first was so."""
         with self._news:
             return next((moment for moment, document in self._seen.get(key, ()) if holds(document)), None)
+
+    def version(self, kind: str, before: str) -> str | None:
+        """The newest that was seen, or that from before where there is none; None after an error."""
+        return None if self._broken else self._versions.get(kind, before)
+
+    def begun(self, key: Key) -> float:
+        """When it was seen first."""
+        found = self.first(key)
+        assert found is not None, f"the watch has not seen {key}"
+        return found
 
     def newest(self, key: Key) -> Document:
         with self._news:
@@ -80,20 +95,16 @@ def watching(kubectl: Kubectl) -> Iterator[Moments]:
     moments = Moments()
     with contextlib.ExitStack() as stack:
         for kind in (PODS, BUILDS):
-            start = json.loads(kubectl("get", "--raw", f"{kind}?limit=1"))["metadata"]["resourceVersion"]
-            path = f"{kind}?watch=1&resourceVersion={start}&timeoutSeconds={_HOURS * 3600}"
-            stack.enter_context(_reading(kubectl, path, moments, kind))
+            stack.enter_context(Follow(kubectl, f"{kind}?", _piped, partial(_end, moments, kind)))
         yield moments
 
 
-@contextmanager
-def _reading(kubectl: Kubectl, path: str, moments: Moments, kind: str) -> Iterator[None]:
-    with subprocess.Popen(kubectl.command("get", "--raw", path), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        thread = threading.Thread(target=moments.read, args=(kind, process.stdout), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            process.kill()
-            thread.join()
+def _piped(command: list[str]) -> Process:
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _end(moments: Moments, kind: str, process: Process, since: str) -> str | None:
+    assert process.stdout is not None
+    with process.stdout as lines:
+        moments.read(kind, lines)
+    return moments.version(kind, since)

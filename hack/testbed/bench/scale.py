@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from imagebuild.api.config import Retention
@@ -17,18 +18,17 @@ from testbed.bench.bare import configuration
 from testbed.bench.measure import Bed, Group, Row
 from testbed.bench.takeover import takeovers
 from testbed.kills import wrong
-from testbed.kubectl import Kubectl, until
+from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import simulated_node
-from testbed.outside import OutsideOperator, outside_operators
+from testbed.outside import OutsideOperator, outside_operators, rest
 from testbed.podwatch import Record
 from testbed.space import namespaces
 
 BUILDS = "builds of all those"
-TWICE = "those of them with more than one pod"
+TWICE = "those of them with another number of pods than one"
+_BEHIND = "its pod's end → its terminal status, of builds created at once"
 AMISS = "statuses of theirs that are not as their pods were"
 _MANY = 100_000
-_REST = 0.02
-"""Seconds of a processor."""
 SETTINGS: dict[str, Any] = {
     "limits": {"running": _MANY, "runningPerNamespace": _MANY, "queued": _MANY, "queuedPerNamespace": _MANY},
     "retention": {"perNamespace": _MANY},
@@ -47,7 +47,7 @@ class Plan:
 
 
 QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0)
-_LONG = Plan(bursts={100: 5, 1000: 3, 5000: 1}, finished=10_000, touched=1000, takeovers=3)
+_LONG = Plan(bursts={100: 5, 1000: 4, 5000: 1}, finished=10_000, touched=1000, takeovers=3)
 
 
 @dataclass(slots=True)
@@ -58,6 +58,8 @@ class Course:
     operator: OutsideOperator
     made: int = 0
     bursts: dict[int, burst.Burst] = field(default_factory=dict)
+    bursts_at: dict[int, int] = field(default_factory=dict)
+    """The number of the first build of the newest burst of each size."""
     computed: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Seconds of a processor for each build, by the size of the burst."""
     shares: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -84,9 +86,15 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
     config = configuration(course.space.place, SETTINGS)
     _start(course.operator)
     for size, rounds in plan.bursts.items():
-        for _ in range(rounds):
-            made = _burst(course, size)
-            course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, made, config)))
+        like = list[Any]()
+        for number in range(rounds):
+            # in turns; the bare pods are those of the builds before or after
+            if like and number % 2:
+                course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, like, config)))
+                _burst(course, size)
+            else:
+                like = _burst(course, size)
+                course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, like, config)))
         yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
     if course.made < plan.finished:
         _burst(course, plan.finished - course.made, counts=False)
@@ -126,6 +134,7 @@ def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
     course.made += size
     until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
     if counts:
+        course.bursts_at[size] = course.made - size
         course.bursts.setdefault(size, burst.Burst(size)).ours.append(seconds)
         course.computed[size].append((course.operator.computed() - used) / size)
         course.shares[size].append(share)
@@ -152,23 +161,15 @@ def _standing(
     operator.stop()
     seconds = _start(operator)
     yield _row(f"operator started → ready; finished builds, {pods}", "s", [seconds], at=at, reach=started)
-    _rests(operator)
-    resident = operator.resident() / 1024
+    rest(operator)
+    resident, most = (operator.resident(most=each) / 1024 for each in (False, True))
     yield _row(f"memory of the operator; finished builds, {pods}", "MiB", [resident], at=at, reach=memory)
+    yield _row(f"the most that it has had since its start; finished builds, {pods}", "MiB", [most], at=at)
     used, some = operator.computed(), min(touched, at)
     asyncio.run(burst.touch(space, burst.ids(0, some)))
-    _rests(operator)
+    rest(operator)
     event = 1000 * (operator.computed() - used) / some
     yield _row(f"CPU for an event that means nothing; finished builds, {pods}", "ms", [event], at=at)
-
-
-def _rests(operator: OutsideOperator) -> None:
-    """Until it has done next to nothing for a second."""
-    while True:
-        used = operator.computed()
-        time.sleep(1)
-        if operator.computed() - used < _REST:
-            return
 
 
 def _bursts(course: Course) -> Iterator[Row]:
@@ -188,11 +189,29 @@ def _right(course: Course, record: Record) -> Iterator[Row]:
     pods = record.caught_up()
     there = {pod["metadata"]["uid"]: pod for pod in pods}
     made = {each["metadata"]["uid"]: record.watch.of(each["metadata"]["uid"]) for each in builds}
-    twice = sum(len(each) > 1 for each in made.values())
-    amiss = [said for each in builds for said in wrong(each, made[each["metadata"]["uid"]], there)]
+    twice = sum(len(each) != 1 for each in made.values())
+    amiss = [said for each in builds if (seen := made[each["metadata"]["uid"]]) for said in wrong(each, seen, there)]
     yield _row(BUILDS, "", [len(builds)])
     yield _row(TWICE, "", [twice], reach=("most ≤ 0",))
     yield _row(AMISS, "", [len(amiss)], reach=("most ≤ 0",))
+    for size, first in course.bursts_at.items():
+        behind = list(_behind(builds, there, range(first, first + size)))
+        yield _row(_BEHIND, "s", behind, at=size)
+
+
+def _behind(builds: list[Document], pods: dict[str, Document], numbers: range) -> Iterator[float]:
+    """By the API server's clock, which notes whole seconds."""
+    wanted = {*burst.ids(numbers.start, len(numbers))}
+    for build in builds:
+        if build["metadata"]["name"] in wanted:
+            pod = pods[build["status"]["podUID"]]
+            yield (_newest_write(build) - _newest_write(pod)).total_seconds()
+
+
+def _newest_write(document: Document) -> datetime:
+    """Of its status."""
+    fields = document["metadata"]["managedFields"]
+    return max(datetime.fromisoformat(each["time"]) for each in fields if each.get("subresource") == "status")
 
 
 def _row(name: str, unit: str, samples: list[float] | list[int], **more: Any) -> Row:

@@ -63,7 +63,7 @@ def built(site: Site, kubectl: Kubectl, name: str, spec: Document) -> Took:
     if status["phase"] != "Succeeded":
         raise Failure(f"building {name}", f"{status['reason']}: {status['message']}", _log(kubectl, status["podName"]))
     site.moments.over(pod, _SECONDS)  # the one watch may be behind the other
-    start = site.moments.first(key) or end
+    start = site.moments.begun(key)
     log = kubectl("logs", "--timestamps", status["podName"])
     return Took(seconds=end - start, said=last(log) - start, parts=spent(site.moments, key, pod, log), status=status)
 
@@ -94,7 +94,7 @@ def _side(site: Site, title: str, kubectl: Kubectl, peer: Peer) -> Side:
         end = site.moments.over(key, _SECONDS)
         if not ended_well(site.moments.newest(key)):
             raise Failure(f"building {name} with {title}", "the pod has failed", _log(kubectl, name))
-        start = site.moments.first(key) or end
+        start = site.moments.begun(key)
         said = last(kubectl("logs", "--timestamps", "--tail=1", name))
         kubectl("delete", "pod", name)  # and what it has on the node's disk, before the next side begins
         return Took(seconds=end - start, said=said - start)
