@@ -171,7 +171,7 @@ class Keys(WorkQueue):
         self.keys: dict[Key, None] = {}
         self.timers: dict[Key, datetime] = {}
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, *, later: bool = False) -> None:
         self.keys[key] = None
 
     def add_at(self, key: Key, moment: datetime) -> None:

@@ -73,6 +73,23 @@ def test_the_page_keeps_what_people_wrote_and_says_what_is_not_measured() -> Non
     assert "| cost <&>, 1,000 objects | 1 | 100 ms/object |" in made
 
 
+def test_rows_with_columns_are_a_table_of_their_own_with_a_line_for_each_name() -> None:
+    rows = (
+        Row(group="g", name="first | last", column="this", unit="s", samples=(2.0,), note="4/8"),
+        Row(group="g", name="first | last", column="that", unit="s", samples=(1.0,), beside="this"),
+        Row(group="g", name="again", column="that", unit="s", samples=(3.0,)),
+    )
+    result = replace(RESULT, rows=(OURS, THEIRS, *rows))
+    assert result.ratio(rows[1]) == 0.5
+    assert load(dump(result)) == result
+    plain, crossed = table.table(result).split("\n\n")
+    assert "again" not in plain
+    assert crossed == (
+        "| p50 | this | that |\n|---|---|---|\n| first &#124; last | 2 s (4/8) | 1 s |\n| again |  | 3 s |\n"
+    )
+    assert plot.titles(result).keys() == {"g-ms.svg", "g-s.svg"}
+
+
 def test_rows_beside_others_are_bars_and_rows_of_several_sizes_are_curves() -> None:
     assert plot.titles(RESULT).keys() == {"g-ms.svg", "g-curve-ms-per-object.svg"}
     for text in plot.plots(RESULT).values():

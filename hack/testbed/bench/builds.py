@@ -111,7 +111,7 @@ def rows(figures: Figures, mine: str) -> Iterator[Row]:
     for what in dict.fromkeys(what for what, _ in figures.parts):
         for part in PARTS:
             samples = figures.parts[what, part]
-            yield Row(group=NAME, name=f"{what}, of it {part}", unit="s", samples=tuple(samples))
+            yield Row(group=NAME, name=what, column=part, unit="s", samples=tuple(samples))
 
 
 def _beside_by_hand(what: str, side: str, samples: list[float], *, reach: tuple[str, ...] = ()) -> Row:

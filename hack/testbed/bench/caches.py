@@ -95,11 +95,12 @@ def rows_of_branches(figures: Figures) -> Iterator[Row]:
     for (what, kind), took in figures.took.items():
         yield Row(
             group=NAME,
-            name=f"{what}: {kind}",
+            name=what,
+            column=kind,
             unit="s",
             samples=tuple(each.said for each in took),
-            beside=f"{what}: {DEFAULT}" if kind != DEFAULT else "",
-            note="from the cache: " + ", ".join(str(each.status["cache"]["summary"]) for each in took),
+            beside=DEFAULT if kind != DEFAULT else "",
+            note=", ".join(dict.fromkeys(str(each.status["cache"]["summary"]) for each in took)),
         )
 
 

@@ -32,12 +32,18 @@ class Row:
     measured in one run, one after the other: sample by sample they are a pair, where there are as many."""
     reach: tuple[str, ...] = ()
     """Numbers to reach, such as "p99 ≤ 100", of p50, p99, most, least, or ratio: p50 by the p50 of `beside`."""
+    column: str = ""
+    """Rows with one are a table of their own, a line for each name. What they are beside is then another column."""
     note: str = ""
     """What a reader has to know to understand the figure, in a sentence."""
 
     def __post_init__(self) -> None:
         assert self.samples, f"{self.name}: nothing was measured"
         assert all(_REACH.fullmatch(each) for each in self.reach), self.reach
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}: {self.column}" if self.column else self.name
 
     @property
     def p50(self) -> float:
@@ -65,7 +71,8 @@ class Result:
 
     def beside(self, row: Row) -> Row | None:
         """What a row is to be compared with."""
-        others = (other for other in self.rows if other.name == row.beside and other.at == row.at)
+        wanted = (row.name, row.beside) if row.column else (row.beside, "")
+        others = (other for other in self.rows if (other.name, other.column) == wanted and other.at == row.at)
         return next(others, None) if row.beside else None
 
     def ratio(self, row: Row) -> float | None:

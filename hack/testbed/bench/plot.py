@@ -34,7 +34,8 @@ def titles(result: Result) -> dict[str, str]:
 
 def titles_and_rows(result: Result) -> dict[str, tuple[str, list[Row]]]:
     """Rows that have something to be compared with, a plot a unit; and curves, a plot a unit."""
-    compared = {row.name for row in result.rows if row.beside} | {row.beside for row in result.rows}
+    pairs = ((row, result.beside(row)) for row in result.rows)
+    compared = {row.title for pair in pairs if pair[1] is not None for row in pair if row is not None}
     sizes: dict[str, set[int]] = {}
     for row in result.rows:
         if row.at is not None:
@@ -44,7 +45,7 @@ def titles_and_rows(result: Result) -> dict[str, tuple[str, list[Row]]]:
         unit = row.unit.replace("/", " per ")
         if len(sizes.get(row.name, ())) > 1:
             name, title = f"{result.group}-curve-{_file(unit)}.svg", f"{row.unit}, p50, by number of objects"
-        elif row.name in compared and row.at is None:
+        elif row.title in compared and row.at is None:
             name, title = f"{result.group}-{_file(unit)}.svg", f"{row.unit}: p50, and the line from least to p99"
         else:
             continue
@@ -88,7 +89,7 @@ def _bars(rows: list[Row]) -> tuple[int, Iterator[str]]:
         for number, row in enumerate(rows):
             y = _TOP + _LINE * number
             colour = "one" if row.beside else "two"
-            yield _text(_EDGE, y + 12, row.name)
+            yield _text(_EDGE, y + 12, row.title)
             width = row.p50 * scale
             yield f'<rect class="{colour}" x="{_EDGE}" y="{y + 18}" width="{width:.1f}" height="14" opacity="0.75"/>'
             yield _line(_EDGE + min(row.samples) * scale, y + 25, _EDGE + row.p99 * scale, y + 25, "text")

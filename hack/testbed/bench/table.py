@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from testbed.bench import plot
 from testbed.bench.measure import Result, Row
 
 _SECTION = re.compile(r"(<!-- hack/bench (?P<group>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_HEAD = "| what | samples | p50 | p99 | least…most | beside | to reach |\n|---|---|---|---|---|---|---|\n"
+_HEAD = "| what | samples | p50 | p99 | least…most | compared with | goal |\n|---|---|---|---|---|---|---|\n"
 
 
 def page(text: str, results: Mapping[str, Result]) -> str:
@@ -23,7 +23,29 @@ def groups(text: str) -> list[str]:
 
 
 def table(result: Result) -> str:
-    return _HEAD + "".join(f"| {' | '.join(_cells(result, row))} |\n" for row in result.rows)
+    plain = [row for row in result.rows if not row.column]
+    crossed = [row for row in result.rows if row.column]
+    tables = [_HEAD + "".join(map(_line, (_cells(result, row) for row in plain)))] if plain else []
+    return "\n".join(tables + ([_crossed(crossed)] if crossed else []))
+
+
+def _crossed(rows: list[Row]) -> str:
+    """The p50 of each name in each column, and notes."""
+    columns = dict.fromkeys(row.column for row in rows)
+    found = {(row.name, row.column): row for row in rows}
+
+    def cells(name: str) -> Iterator[str]:
+        yield name
+        for column in columns:
+            row = found.get((name, column))
+            yield "" if row is None else f"{_said(row, row.p50)}{f' ({row.note})' if row.note else ''}"
+
+    head = _line(("p50", *columns)) + "|" + "---|" * (1 + len(columns)) + "\n"
+    return head + "".join(_line(cells(name)) for name in dict.fromkeys(row.name for row in rows))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
 
 
 def _section(group: str, results: Mapping[str, Result]) -> str:
@@ -37,17 +59,19 @@ def _section(group: str, results: Mapping[str, Result]) -> str:
 
 
 def _cells(result: Result, row: Row) -> Iterator[str]:
-    unit = f" {row.unit}" if row.unit else ""
-    said = f"{row.name}{f', {row.at:,} objects' if row.at else ''}{f'. {row.note}' if row.note else ''}"
-    yield said.replace("|", "\\|")
+    yield f"{row.name}{f', {row.at:,} objects' if row.at else ''}{f'. {row.note}' if row.note else ''}"
     yield f"{len(row.samples):,}"
-    yield figure(row.p50) + unit
+    yield _said(row, row.p50)
     single = len(row.samples) == 1
-    yield "" if single else figure(row.p99) + unit
-    yield "" if single else f"{figure(min(row.samples))}…{figure(max(row.samples))}{unit}"
+    yield "" if single else _said(row, row.p99)
+    yield "" if single else f"{figure(min(row.samples))}…{_said(row, max(row.samples))}"
     ratio = result.ratio(row)
     yield "" if ratio is None else f"{ratio:.2f} times {row.beside}"
     yield "; ".join(f"{text}: {'yes' if met else '**no**'}" for text, met in result.reached(row).items())
+
+
+def _said(row: Row, value: float) -> str:
+    return figure(value) + (f" {row.unit}" if row.unit else "")
 
 
 def figure(value: float) -> str:
