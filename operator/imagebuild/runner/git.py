@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from imagebuild.contract.plan import GitSource
 from imagebuild.contract.reasons import Reason
@@ -14,6 +17,8 @@ from imagebuild.runner.problem import Problem
 from imagebuild.runner.source import Place, Source
 
 __all__ = ["checkout"]
+
+T = TypeVar("T")
 
 _SETTINGS = {
     "protocol.allow": "never",
@@ -61,6 +66,27 @@ def _as_branch(ref: str | None) -> str | None:
     return None if ref is None or ref.startswith("refs/tags/") else ref
 
 
+def _beside(work: Callable[[], T]) -> Callable[[], T]:
+    """Begins it beside what comes next. What is returned waits for it, and raises what it has raised."""
+    found, failed = list[T](), list[BaseException]()
+
+    def do() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001 raised again where it is waited for
+            failed.append(error)
+
+    def wait() -> T:
+        thread.join()
+        if failed:
+            raise failed[0]
+        return found[0]
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    return wait
+
+
 class _Repository:
     def __init__(self, git: GitSource, place: Place, granted: Access) -> None:
         self._source, self._check, self._directory = git, place.check, place.directory
@@ -74,12 +100,10 @@ class _Repository:
 
     def fetch(self, *, base_wanted: bool) -> Source:
         source = self._source
-        branch, base = source.branch, None
-        if base_wanted or (branch, source.ref, source.commit) == (None, None, None):
-            base = self._default_branch()
-        if (branch, source.ref, source.commit) == (None, None, None):
-            branch = base
+        named = (source.branch, source.ref, source.commit) != (None, None, None)
         self._git("init", "--quiet")
+        base = _beside(self._default_branch) if base_wanted or not named else lambda: None
+        branch = source.branch if named else base()
         if source.submodules or source.keep_git_dir:  # what relative URLs of submodules are relative to
             self._git("config", "remote.origin.url", source.url)
         commit, time = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
@@ -92,7 +116,7 @@ class _Repository:
             commit=commit,
             commit_time=time,
             branch=branch or _as_branch(source.ref),
-            base=base,
+            base=base(),
         )
 
     def _fetch_submodules(self) -> None:
