@@ -19,6 +19,8 @@ from pathlib import Path
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
 _PYTHON = ("python3", "-S", "-E", "-B")
 _RUNNER = "/opt/imagebuild"
+_BEFORE = "imagebuild.runner.__main__, imagebuild.runner.session"
+_MEANWHILE = "imagebuild.runner.course, imagebuild.runner.registry, imagebuild.runner.existing"
 _WORK = Path("/work")
 _SECONDS = 60
 _PAUSE = 0.002
@@ -69,10 +71,11 @@ def until_it_ends(*words: str) -> float:
 
 
 def main(times: int) -> None:
-    found: dict[str, list[float]] = {"python": [], "imports": [], "buildkitd": [], "runner": []}
+    found: dict[str, list[float]] = {"python": [], "imports": [], "all": [], "buildkitd": [], "runner": []}
     for number in range(times):
         found["python"].append(until_it_ends("-c", "pass"))
-        found["imports"].append(until_it_ends("-c", "import imagebuild.runner.__main__, imagebuild.runner.session"))
+        found["imports"].append(until_it_ends("-c", f"import {_BEFORE}"))
+        found["all"].append(until_it_ends("-c", f"import {_BEFORE}, {_MEANWHILE}"))
         for name in [*_STARTS][:: 1 if number % 2 else -1]:
             found[name].append(until_it_answers(_STARTS[name]))
             for left in _WORK.iterdir():

@@ -24,7 +24,8 @@ NAME = "startup"
 OWN, RUNNER = "buildkitd by itself, until it answers", "the runner's start, until buildkitd answers"
 _KINDS = {
     "python": "an empty Python, from start to end",
-    "imports": "what the runner imports before it starts buildkitd, and that Python",
+    "imports": "Python and what the runner loads before it starts buildkitd",
+    "all": "Python and all that the runner loads: the rest while buildkitd starts",
     "buildkitd": OWN,
     "runner": RUNNER,
 }
