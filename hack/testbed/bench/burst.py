@@ -64,7 +64,8 @@ async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Docume
 
 async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig) -> float:
     """Creates the same pods, and removes them: how long it took until the last one was there."""
-    manifests = [bare_pod(document, config, f"bare-{number}") for number, document in enumerate(made)]
+    word = secrets.token_hex(3)  # kwok deletes by name, and late: names that come again would lose their pods
+    manifests = [bare_pod(document, config, f"bare-{word}-{number}") for number, document in enumerate(made)]
     path = pods_path(space.namespace)
     async with connected(space) as cluster:
         begun = time.perf_counter()
