@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from imagebuild.api.config import Retention
+from imagebuild.api.config import OperatorConfig, Retention
+from localcluster.work import say
 from testbed.bench import burst
 from testbed.bench.api import builds_path
 from testbed.bench.bare import configuration
@@ -90,11 +91,11 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
         for number in range(rounds):
             # in turns; the bare pods are those of the builds before or after
             if like and number % 2:
-                course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, like, config)))
+                _bare(course, like, config)
                 _burst(course, size)
             else:
                 like = _burst(course, size)
-                course.bursts[size].bare.append(asyncio.run(burst.bare_pods(course.space, like, config)))
+                _bare(course, like, config)
         yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
     if course.made < plan.finished:
         _burst(course, plan.finished - course.made, counts=False)
@@ -132,6 +133,7 @@ def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
     seconds, made = asyncio.run(burst.builds(course.space, burst.ids(course.made, size)))
     share = (course.operator.computed() - used) / seconds / (os.cpu_count() or 1)
     course.made += size
+    say(f"{size} ImageBuilds at once: {size / seconds:.0f} pods/s; {course.made} are there")
     until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
     if counts:
         course.bursts_at[size] = course.made - size
@@ -139,6 +141,12 @@ def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
         course.computed[size].append((course.operator.computed() - used) / size)
         course.shares[size].append(share)
     return made
+
+
+def _bare(course: Course, like: list[Any], config: OperatorConfig) -> None:
+    seconds = asyncio.run(burst.bare_pods(course.space, like, config))
+    course.bursts[len(like)].bare.append(seconds)
+    say(f"{len(like)} bare pods at once: {len(like) / seconds:.0f}/s")
 
 
 def _succeeded(space: Kubectl) -> int:
