@@ -119,11 +119,13 @@ class OutsideOperator:
 
 def rest(operator: OutsideOperator) -> None:
     """Until it has done next to nothing for a second."""
-    while True:
-        used = operator.computed()
+    deadline, used = time.monotonic() + 300, operator.computed()
+    while time.monotonic() < deadline:
         time.sleep(1)
-        if operator.computed() - used <= _REST:
+        before, used = used, operator.computed()
+        if used - before <= _REST:
             return
+    raise TimeoutError("the operator has not come to rest in 300 s")
 
 
 @contextmanager

@@ -95,7 +95,7 @@ class Record(AbstractContextManager["Record"]):
         return pods
 
     def _newer_than_all(self, pod: Document) -> int:
-        """A version behind all that has happened, also to pods that are gone, which the record will come to."""
+        """A version later than all that has happened, also to pods that are gone: the record will come to it."""
         meta = pod["metadata"]
         within = self._kubectl.within(meta["namespace"])
         within("annotate", "pod", meta["name"], f"example.com/seen={time.time_ns()}", "--overwrite")
@@ -113,7 +113,7 @@ class Record(AbstractContextManager["Record"]):
         process.wait()
         try:
             return last_version(self._file, since)
-        except (ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing was seen since
             self.watch.broken = repr(error)
             return None
 
@@ -142,5 +142,7 @@ def last_version(file: Path, before: str) -> str | None:
     if not lines:
         return before
     event = json.loads(lines[-1])
-    version: str = event["object"]["metadata"].get("resourceVersion")
-    return None if event["type"] == "ERROR" else version
+    if event["type"] == "ERROR":
+        return None
+    version: str = event["object"]["metadata"]["resourceVersion"]
+    return version

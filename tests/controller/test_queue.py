@@ -190,13 +190,3 @@ async def test_what_can_wait_no_more_is_moved_forward_and_comes_once() -> None:
     queue = WorkQueue(Pace())
     assert await turns(queue, lambda: add(queue, "xyABYYyD"), 5) == "abyxd"
     assert queue.depth == 0
-
-
-async def test_a_burst_has_its_pods_before_it_is_written_that_they_run(stage: Stage) -> None:
-    stage.configure(limits={"running": 1000, "runningPerNamespace": 1000})
-    names = [f"shop-{number}" for number in range(200)]
-    for name in names:
-        stage.apply(name)
-    await stage.operator()
-    await stage.api.until("all pods", lambda: stage.api.count("create", PODS) == len(names))
-    assert stage.api.count("update", f"{BUILDS}/status") <= len(names) / 2

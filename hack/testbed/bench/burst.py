@@ -56,7 +56,7 @@ async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Docume
         begun = time.perf_counter()
         await _each(ids, create)
         async with asyncio.timeout(_PATIENCE):
-            while missing := there + len(made) - await _count(cluster, space.namespace):  # noqa: ASYNC110  nothing tells
+            while (missing := there + len(made) - await _count(cluster, space.namespace)) > 0:  # noqa: ASYNC110  nothing tells
                 # counting costs an API server that has no time to spare: at this pace it is too early until then
                 await asyncio.sleep(max(_LOOK, (time.perf_counter() - begun) * missing / len(made) / 2))
         return time.perf_counter() - begun, made

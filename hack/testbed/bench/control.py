@@ -103,7 +103,7 @@ class _Bench:
         self._taken = Samples()
         self._uids: list[str] = []
         self._like: Document = {}
-        """The newest ImageBuild: the bare pod is one of its."""
+        """The newest ImageBuild: a bare pod is made as its pod would be."""
 
     async def both(self, name: str, *, first: int) -> None:
         """A build from its creation to its end, and a bare pod, or the other way round."""

@@ -39,6 +39,7 @@ class Row:
 
     def __post_init__(self) -> None:
         assert self.samples, f"{self.name}: nothing was measured"
+        assert not (self.column and (self.reach or self.at)), f"{self.title}: no place for goals and numbers of objects"
         assert all(_REACH.fullmatch(each) for each in self.reach), self.reach
 
     @property

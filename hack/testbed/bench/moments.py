@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from localcluster.work import Failure
+from localcluster.work import Failure, say
 from testbed.follow import Follow, Process
 from testbed.kubectl import Document, Kubectl
 
@@ -33,7 +33,7 @@ class Moments:
         try:
             for line in lines:
                 self._take(kind, json.loads(line), clock())
-        except (ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing was seen since
             self._broken = repr(error)
 
     def _take(self, kind: str, event: Document, now: float) -> None:
@@ -106,5 +106,6 @@ def _piped(command: list[str]) -> Process:
 def _end(moments: Moments, kind: str, process: Process, since: str) -> str | None:
     assert process.stdout is not None
     with process.stdout as lines:
-        moments.read(kind, lines)
+        moments.read(kind, (line for line in lines if line.endswith(b"\n")))  # the last one may come in part
+    say(f"a watch has ended, and begins again: what was there meanwhile is seen late ({kind.rpartition('/')[2]})")
     return moments.version(kind, since)

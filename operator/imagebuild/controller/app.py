@@ -129,7 +129,7 @@ class App:
         while True:
             try:
                 builds = await self._read(self._cluster.builds(), Listed(self.store.put_build))
-                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod), of_pods=True)
+                pods = await self._read(self._cluster.pods(), Listed(self.store.put_pod), of_its_pod=True)
             except ClusterError as error:
                 asked = error.retry_after if isinstance(error, ApiError) else 0.0
                 seconds = max(asked, self.pace.reconnect)
@@ -140,10 +140,10 @@ class App:
         for key in self.store.keep_builds(builds) | self.store.keep_pods(pods):
             self.news(key)
 
-    async def _read(self, pages: AsyncIterator[Document], listed: Listed, *, of_pods: bool = False) -> Listed:
+    async def _read(self, pages: AsyncIterator[Document], listed: Listed, *, of_its_pod: bool = False) -> Listed:
         async for page in pages:
             for key in listed.add(page):
-                self.news(key, of_its_pod=of_pods)
+                self.news(key, of_its_pod=of_its_pod)
         return listed
 
     async def _sweep_for_ever(self) -> None:

@@ -102,10 +102,10 @@ def _live(handlers: kopf.OperatorRegistry, app: App, login: Login) -> None:
 
 
 def _watch(handlers: kopf.OperatorRegistry, app: App) -> None:
-    def tell(event: Any, put: Take, drop: Take, *, of_pods: bool = False) -> None:
+    def tell(event: Any, put: Take, drop: Take, *, of_its_pod: bool = False) -> None:
         if event["type"] is None:  # from a list
             app.relisted()
-        app.news((drop if event["type"] == "DELETED" else put)(event["object"]), of_its_pod=of_pods)
+        app.news((drop if event["type"] == "DELETED" else put)(event["object"]), of_its_pod=of_its_pod)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)
     async def on_build(event: Any, **_: Any) -> None:
@@ -113,4 +113,4 @@ def _watch(handlers: kopf.OperatorRegistry, app: App) -> None:
 
     @kopf.on.event("v1", "pods", registry=handlers)
     async def on_pod(event: Any, **_: Any) -> None:
-        tell(event, app.store.put_pod, app.store.drop_pod, of_pods=True)
+        tell(event, app.store.put_pod, app.store.drop_pod, of_its_pod=True)

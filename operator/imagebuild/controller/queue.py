@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 _STRIDE = 4
-"""What can wait is as far apart as so many of the others."""
+"""So many turns of the others for one of what can wait."""
 
 
 class WorkQueue:
@@ -47,7 +47,8 @@ class WorkQueue:
 
     def add(self, key: Key, *, later: bool = False) -> None:
         """`later`: it can wait. Of five turns such keys have one as long as there are others."""
-        if key in self._held or (key in self._dirty and self._dirty[key] <= later):
+        waits = self._dirty.get(key)
+        if key in self._held or waits is False or (waits and later):
             return
         self._dirty[key] = later
         if key not in self._busy:

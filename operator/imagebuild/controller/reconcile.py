@@ -143,7 +143,7 @@ class Reconciler:
         self._store.put_build(written)
         self._written(build, status)
         # no event follows that is news, and there may be more to do: a pod to remove, another run, others of its group
-        self._queue.add((build.namespace, build.name), later=True)
+        self._queue.add((build.namespace, build.name), later=not status.over)
         return False
 
     async def _read_again(self, build: ImageBuild) -> bool:

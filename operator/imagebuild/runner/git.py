@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from imagebuild.contract.plan import GitSource
@@ -66,27 +67,6 @@ def _as_branch(ref: str | None) -> str | None:
     return None if ref is None or ref.startswith("refs/tags/") else ref
 
 
-def _beside(work: Callable[[], T]) -> Callable[[], T]:
-    """Begins it beside what comes next. What is returned waits for it, and raises what it has raised."""
-    found, failed = list[T](), list[BaseException]()
-
-    def do() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:  # noqa: BLE001 raised again where it is waited for
-            failed.append(error)
-
-    def wait() -> T:
-        thread.join()
-        if failed:
-            raise failed[0]
-        return found[0]
-
-    thread = threading.Thread(target=do, daemon=True)
-    thread.start()
-    return wait
-
-
 class _Repository:
     def __init__(self, git: GitSource, place: Place, granted: Access) -> None:
         self._source, self._check, self._directory = git, place.check, place.directory
@@ -96,28 +76,55 @@ class _Repository:
         where = {"GIT_DIR": str(dot_git), "GIT_WORK_TREE": str(place.directory)}
         self._env = {**env, **more, **ca, **where, **granted.env}
         settings = {**_SETTINGS, **granted.settings}
+        self._given_up = False
         self._settings = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
 
     def fetch(self, *, base_wanted: bool) -> Source:
         source = self._source
         named = (source.branch, source.ref, source.commit) != (None, None, None)
         self._git("init", "--quiet")
-        base = _beside(self._default_branch) if base_wanted or not named else lambda: None
-        branch = source.branch if named else base()
-        if source.submodules or source.keep_git_dir:  # what relative URLs of submodules are relative to
-            self._git("config", "remote.origin.url", source.url)
-        commit, time = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
-        self._git("checkout", "--quiet", "--force", "--detach", commit)
-        if source.submodules:
-            self._fetch_submodules()
-        process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
-        return Source(
-            directory=self._directory,
-            commit=commit,
-            commit_time=time,
-            branch=branch or _as_branch(source.ref),
-            base=base(),
-        )
+        with self._beside(self._default_branch if base_wanted or not named else lambda: None) as base:
+            branch = source.branch if named else base()
+            if source.submodules or source.keep_git_dir:  # what relative URLs of submodules are relative to
+                self._git("config", "remote.origin.url", source.url)
+            commit, time = self._commit(source.ref or (f"refs/heads/{branch}" if branch else "HEAD"))
+            self._git("checkout", "--quiet", "--force", "--detach", commit)
+            if source.submodules:
+                self._fetch_submodules()
+            process.say(f"commit {commit}" + (f" of branch {branch}" if branch else ""))
+            return Source(
+                directory=self._directory,
+                commit=commit,
+                commit_time=time,
+                branch=branch or _as_branch(source.ref),
+                base=base(),
+            )
+
+    @contextmanager
+    def _beside(self, work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+        """Begins it beside what follows. What is given waits for it, and raises what it has raised. It ends with what
+        follows: nothing reads the credentials any more when they are removed."""
+        found, failed = list[T](), list[BaseException]()
+
+        def do() -> None:
+            try:
+                found.append(work())
+            except BaseException as error:  # noqa: BLE001 raised again where it is waited for
+                failed.append(error)
+
+        def wait() -> T:
+            thread.join()
+            if failed:
+                raise failed[0]
+            return found[0]
+
+        thread = threading.Thread(target=do, daemon=True)
+        thread.start()
+        try:
+            yield wait
+        finally:
+            self._given_up = True
+            thread.join()
 
     def _fetch_submodules(self) -> None:
         self._git("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--force")
@@ -180,7 +187,7 @@ class _Repository:
         with process.start(["git", *self._settings, *words], self._env, cwd=self._directory) as running:
             try:
                 while True:
-                    self._check()
+                    self._look()
                     try:
                         output, _ = running.communicate(timeout=_LOOK_EVERY_SECONDS)
                         break
@@ -195,6 +202,11 @@ class _Repository:
                 log.write(line)
             raise self._problem(said)
         return said
+
+    def _look(self) -> None:
+        self._check()
+        if self._given_up:  # by the fetch, which has failed and says why
+            raise Problem(Reason.SOURCE_UNAVAILABLE, f"{self._source.url}: given up")
 
     def _problem(self, said: str) -> Problem:
         lines = [line.strip("@ ") for line in said.splitlines() if line.strip("@ ") and not re.search(_USELESS, line)]
