@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -72,8 +73,7 @@ def _plans(base: str, *, quick: bool) -> list[Plan]:
 
 
 def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figures) -> None:
-    """Once through the app's builds. The sides take turns, in another order each time: who comes after a large build
-    finds a disk that is busy."""
+    """Once through the app's builds. The sides take turns, in another order each time."""
     repository = here.repository(f"{app.name}-{number}")
     repository.commit(app.files)
     for place, change in enumerate(app.changes):
@@ -82,6 +82,7 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
         for side in random.Random(f"{app.name} {number} {place}").sample(sides, len(sides)):
             if side.name in figures.left_out:
                 continue
+            os.sync()  # nobody builds while what another one has written is on its way to the disk
             word = str(sides.index(side))
             order = Order(url=repository.url, branch=change.branch, image=here.image(app.name, str(number), word))
             try:
