@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from localcluster.work import Failure, say
 from testbed.bench.apps import App, large_layer, life, small_files, stages
-from testbed.bench.measure import Bed, Group, Row
+from testbed.bench.measure import Bed, Group, Row, shuffled
 from testbed.bench.peers import Order
 from testbed.bench.sides import BY_HAND, Side, others, ours
 from testbed.bench.site import MODES, Site, site
@@ -79,7 +78,7 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
     for place, change in enumerate(app.changes):
         if change.files:
             repository.commit(change.files, change.branch)
-        for side in random.Random(f"{app.name} {number} {place}").sample(sides, len(sides)):
+        for side in shuffled(sides, number, place):
             if side.name in figures.left_out:
                 continue
             os.sync()  # nobody builds while what another one has written is on its way to the disk

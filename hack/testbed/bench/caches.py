@@ -5,6 +5,7 @@ Builds are measured until their log ends: up to a second later the kubelet sees 
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from localcluster.work import say
 from testbed import claims, registry
 from testbed.bench.apps import App, Change, layers, life
-from testbed.bench.measure import Bed, Group, Row
+from testbed.bench.measure import Bed, Group, Row, shuffled
 from testbed.bench.peers import Order
 from testbed.bench.sides import Side, Took, ours
 from testbed.bench.site import MODES, Site, site
@@ -59,15 +60,15 @@ def measure(bed: Bed) -> Iterator[Row]:
 
 
 def _branches(here: Site, number: int, figures: Figures, *, quick: bool) -> None:
-    """The main branch is built once for each kind of cache; then a branch lives beside it, and they take turns."""
+    """The main branch is built once for each kind of cache; then a branch lives beside it. They take turns."""
     app = life(here.base)
     kinds = _kinds(here, number, quick=quick)
     repository = here.repository(f"branch-{number}")
     for place, change in enumerate((app.changes[0], *(_BRANCH[:2] if quick else _BRANCH))):
         if files := change.files if place else app.files:
             repository.commit(files, change.branch)
-        turn = (number + place) % len(kinds)
-        for kind in [*kinds][turn:] + [*kinds][:turn]:
+        for kind in shuffled(kinds, number, place):
+            os.sync()  # nobody builds while what another one has written is on its way to the disk
             word = str([*kinds].index(kind))
             order = Order(url=repository.url, branch=change.branch, image=here.image("branch", str(number), word))
             took = kinds[kind].build(f"branch-{number}-{place}-{word}", order)
@@ -109,8 +110,8 @@ def _exports(here: Site, number: int, figures: Figures, *, quick: bool) -> None:
     repository = here.repository(f"export-{number}")
     repository.commit(app.files)
     wanted: dict[str, Document | None] = {NO_EXPORT: None, **dict([*_EXPORTS.items()][: 1 if quick else None])}
-    turn = number % len(wanted)
-    for kind in [*wanted][turn:] + [*wanted][:turn]:
+    for kind in shuffled(wanted, number):
+        os.sync()
         image = here.image("export", str(number), str([*wanted].index(kind)))
         ref, how = f"{image}:cache", wanted[kind]
         cache: Document = {"export": [{"registry": {"ref": ref}, **how}]} if how else {"branch": _OFF}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from testbed.kubectl import Kubectl
 
+T = TypeVar("T")
 _REACH = re.compile(r"(p50|p99|most|least|ratio) ([≤≥]) ([\d.,]+)")
 
 
@@ -121,6 +124,13 @@ def _reached(wanted: Iterable[str], values: dict[str, float | None]) -> Iterator
         value, bound = values[found[1]], float(found[3].replace(",", ""))
         assert value is not None, f"{text}: there is nothing to compare with"
         yield text, value <= bound if found[2] == "≤" else value >= bound
+
+
+def shuffled(sides: Iterable[T], *turn: int) -> list[T]:
+    """In another order each turn, and the same in each run."""
+    found = list(sides)
+    random.Random(str(turn)).shuffle(found)
+    return found
 
 
 def dump(result: Result) -> str:
