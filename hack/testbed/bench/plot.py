@@ -54,7 +54,7 @@ def titles_and_rows(result: Result) -> dict[str, tuple[str, list[Row]]]:
 
 
 def _file(unit: str) -> str:
-    return "-".join(unit.lower().split()) or "count"
+    return "-".join(unit.lower().replace("%", "percent").split()) or "count"
 
 
 def _svg(title: str, height: int, inside: Iterable[str]) -> str:
