@@ -208,7 +208,7 @@ def _right(course: Course, record: Record) -> Iterator[Row]:
 
 
 def _behind(builds: list[Document], pods: dict[str, Document], numbers: range) -> Iterator[float]:
-    """By the API server's clock, which notes whole seconds. Of a pod whose status was written again later it is less."""
+    """By the API server's clock, in whole seconds. Less than none where a pod's status was written again later."""
     wanted = {*burst.ids(numbers.start, len(numbers))}
     for build in builds:
         pod = pods.get(build["status"].get("podUID", ""))
