@@ -102,7 +102,14 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
 
 def rows(figures: Figures, mine: str) -> Iterator[Row]:
     """Each side beside the hand-written pod; then our own time in parts."""
-    for (what, side), samples in figures.seconds.items():
+    whats = [*dict.fromkeys(what for what, _ in figures.seconds)]
+
+    def place(built: tuple[str, str]) -> tuple[object, ...]:
+        what, side = built
+        return whats.index(what), side != mine, side != BY_HAND, not side.startswith("imagebuild"), side
+
+    for what, side in sorted(figures.seconds, key=place):
+        samples = figures.seconds[what, side]
         yield _beside_by_hand(what, side, samples, reach=_REACH if side == mine else ())
         if side in (mine, BY_HAND):
             yield _beside_by_hand(f"{what}, until its log ends", side, figures.said[what, side])

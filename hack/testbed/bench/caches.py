@@ -93,7 +93,8 @@ def _kinds(here: Site, number: int, *, quick: bool) -> dict[str, Side]:
 
 
 def rows_of_branches(figures: Figures) -> Iterator[Row]:
-    for (what, kind), took in figures.took.items():
+    order = (*_POLICIES, _VOLUME, _VOLUME_ALONE)
+    for (what, kind), took in sorted(figures.took.items(), key=lambda each: order.index(each[0][1])):
         yield Row(
             group=NAME,
             name=what,

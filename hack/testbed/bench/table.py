@@ -38,10 +38,17 @@ def _crossed(rows: list[Row]) -> str:
         yield name
         for column in columns:
             row = found.get((name, column))
-            yield "" if row is None else f"{_said(row, row.p50)}{f' ({row.note})' if row.note else ''}"
+            yield "" if row is None else f"{_short(row)}{f' ({row.note})' if row.note else ''}"
 
     head = _line(("p50", *columns)) + "|" + "---|" * (1 + len(columns)) + "\n"
     return head + "".join(_line(cells(name)) for name in dict.fromkeys(row.name for row in rows))
+
+
+def _short(row: Row) -> str:
+    """Its p50, without the noughts of less than a tenth of a second."""
+    if row.unit == "s" and row.p50 < 0.1:  # noqa: PLR2004
+        return f"{figure(1000 * row.p50)} ms"
+    return _said(row, row.p50)
 
 
 def _line(cells: Iterable[str]) -> str:
