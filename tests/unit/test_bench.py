@@ -69,7 +69,7 @@ def test_the_page_keeps_what_people_wrote_and_says_what_is_not_measured() -> Non
     assert made.startswith("# Hand\n")
     assert "\nwritten\n" in made
     assert "`hack/bench h`" in made
-    assert "| ours | 3 | 2 ms | 3 ms | 1…3 ms | 0.50 times theirs | ratio ≤ 0.5: yes; p99 ≤ 2: **no** |" in made
+    assert "| ours | 3 | 2 ms | 3 ms | 1…3 ms | 0.500 times theirs | ratio ≤ 0.5: yes; p99 ≤ 2: **no** |" in made
     assert "| cost <&>, 1,000 objects | 1 | 100 ms/object |" in made
 
 

@@ -60,13 +60,13 @@ def _flags(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hack/bench",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measures how fast it is, and writes docs/benchmarks.md, its tables and plots, group by group.\n"
-        "Needs hack/cluster up and hack/images, and a machine that does nothing else meanwhile. Disturbs everything\n"
-        "else that uses the operator. What the figures depend on is written beside them.",
-        epilog=f"groups:\n{lines}\n\nOne that was broken off is run again; the others' figures stay.",
+        description="Measures how fast it is, and writes the tables and plots of docs/benchmarks.md, group by group.\n"
+        "Needs hack/cluster up and hack/images, and a machine that does nothing else meanwhile. For control and\n"
+        "scale the operator in the cluster is taken away, and one beside the cluster does its work.",
+        epilog=f"groups:\n{lines}\n\nIf one is interrupted, run it again; the figures of the others are kept.",
     )
     parser.add_argument("groups", metavar="GROUP", nargs="*", help="default: all, one by one")
-    parser.add_argument("--quick", action="store_true", help="a smoke test: few samples, a few minutes, no page")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: few samples, and docs/ stays as it is")
     flags = parser.parse_args(arguments)
     for name in flags.groups:
         if name not in (names := [group.name for group in GROUPS]):

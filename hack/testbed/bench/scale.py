@@ -208,17 +208,18 @@ def _right(course: Course, record: Record) -> Iterator[Row]:
 
 
 def _behind(builds: list[Document], pods: dict[str, Document], numbers: range) -> Iterator[float]:
-    """By the API server's clock, in whole seconds. Less than none where a pod's status was written again later."""
+    """By the API server's clock and kwok's, in whole seconds."""
     wanted = {*burst.ids(numbers.start, len(numbers))}
     for build in builds:
         pod = pods.get(build["status"].get("podUID", ""))
         if build["metadata"]["name"] in wanted and pod is not None:
-            yield (_newest_write(build) - _newest_write(pod)).total_seconds()
+            ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"]
+            yield (_told(build) - datetime.fromisoformat(ended)).total_seconds()
 
 
-def _newest_write(document: Document) -> datetime:
-    """Of its status."""
-    fields = document["metadata"]["managedFields"]
+def _told(build: Document) -> datetime:
+    """When its status was written last."""
+    fields = build["metadata"]["managedFields"]
     return max(datetime.fromisoformat(each["time"]) for each in fields if each.get("subresource") == "status")
 
 

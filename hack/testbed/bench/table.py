@@ -73,7 +73,7 @@ def _cells(result: Result, row: Row) -> Iterator[str]:
     yield "" if single else _said(row, row.p99)
     yield "" if single else f"{figure(min(row.samples))}…{_said(row, max(row.samples))}"
     ratio = result.ratio(row)
-    yield "" if ratio is None else f"{ratio:.2f} times {row.beside}"
+    yield "" if ratio is None else f"{ratio:.3f} times {row.beside}"
     yield "; ".join(f"{text}: {'yes' if met else '**no**'}" for text, met in result.reached(row).items())
 
 
