@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.bench import control, scale
-from testbed.bench.command import main, run
+from testbed.bench.command import run
 from testbed.bench.measure import Bed, Result
 from testbed.kubectl import Kubectl
 
@@ -33,15 +33,6 @@ def test_many_builds_at_once_lose_none_and_make_no_pod_twice(operator: None, kub
     assert samples(result, scale.BUILDS) == [scale.QUICK.finished]
     assert samples(result, scale.NOT_ONE) == [0]
     assert samples(result, scale.AMISS) == [0]
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("group", ["startup", "builds", "cache"])
-def test_each_group_measures(operator: None, group: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([group, "--quick"]) == 0
-    said = capsys.readouterr().out
-    assert "| what | samples |" in said
-    assert "until one failed" not in said
 
 
 def samples(result: Result, name: str) -> list[float]:
