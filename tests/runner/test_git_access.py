@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 import urllib.parse
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuild.contract.plan import GitSource, Mount, Plan
+from imagebuild.contract.plan import BranchCache, GitSource, Mount, Plan
 from imagebuild.contract.reasons import Reason
 from runner.pod import Pod
 from runner.test_sources import Repository
@@ -252,3 +253,25 @@ def test_the_git_directory_is_kept_where_it_is_asked_for_and_holds_no_password(
     config = (source / ".git" / "config").read_text()
     assert plain(private.url) in config
     assert "credential" not in config
+
+
+def test_a_fetch_that_fails_ends_the_question_for_the_default_branch_which_then_says_nothing(
+    pod: Pod, private: Repository, tmp_path: Path
+) -> None:
+    asks = pod.bin / "asked"
+    git = pod.bin / "git"
+    git.write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" ls-remote "*) echo $$ > {asks}; echo fatal: none; exec sleep 60 ;; esac\n'
+        f'while [ ! -e {asks} ] && [ "${{*#*fetch}}" != "$*" ]; do sleep 0.02; done\n'
+        f'exec {shutil.which("git")} "$@"\n'
+    )
+    git.chmod(0o755)
+    login = secret(tmp_path, username=USER, password=PASSWORD)
+    source = GitSource(url=plain(private.url), branch="none", secret=login)
+    asked = Plan(git=source, cache=BranchCache(repository="127.0.0.1:1/a", scope="s"))
+    found, log, _ = pod.run(asked)
+    assert found.essentials.reason is Reason.REVISION_NOT_FOUND, log
+    assert "fatal: none" not in log
+    assert "given up" not in log
+    assert not Path(f"/proc/{asks.read_text().strip()}").exists()

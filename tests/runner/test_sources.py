@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 import threading
@@ -158,29 +157,6 @@ def test_a_revision_that_is_not_there_is_named(
     found, log, code = pod.run(Plan(git=GitSource(url=repository.url, **source)))
     assert (found.essentials.reason, code) == (Reason.REVISION_NOT_FOUND, 1), log
     assert named in found.essentials.message
-
-
-def test_a_fetch_that_fails_ends_the_question_for_the_default_branch_which_then_says_nothing(
-    pod: Pod, repository: Repository
-) -> None:
-    repository.commit()
-    asks = pod.bin / "asked"
-    git = pod.bin / "git"
-    git.write_text(
-        "#!/bin/sh\n"
-        f'case " $* " in *" ls-remote "*) echo $$ > {asks}; echo fatal: none; exec sleep 60 ;; esac\n'
-        f'while [ ! -e {asks} ] && [ "${{*#*fetch}}" != "$*" ]; do sleep 0.02; done\n'
-        f'exec {shutil.which("git")} "$@"\n'
-    )
-    git.chmod(0o755)
-    asked = Plan(
-        git=GitSource(url=repository.url, branch="none"), cache=BranchCache(repository="127.0.0.1:1/a", scope="s")
-    )
-    found, log, _ = pod.run(asked)
-    assert found.essentials.reason is Reason.REVISION_NOT_FOUND, log
-    assert "fatal: none" not in log
-    assert "given up" not in log
-    assert not Path(f"/proc/{asks.read_text().strip()}").exists()
 
 
 @pytest.mark.parametrize(
