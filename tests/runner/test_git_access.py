@@ -262,8 +262,10 @@ def test_a_fetch_that_fails_ends_the_question_for_the_default_branch_which_then_
     git = pod.bin / "git"
     git.write_text(
         "#!/bin/sh\n"
-        f'case " $* " in *" ls-remote "*) echo $$ > {asks}; echo fatal: none; exec sleep 60 ;; esac\n'
-        f'while [ ! -e {asks} ] && [ "${{*#*fetch}}" != "$*" ]; do sleep 0.02; done\n'
+        'case " $* " in\n'
+        f'*" ls-remote "*) echo $$ > {asks}; echo fatal: none; exec sleep 60 ;;\n'
+        f'*" fetch "*) while [ ! -s {asks} ]; do sleep 0.02; done ;;\n'
+        "esac\n"
         f'exec {shutil.which("git")} "$@"\n'
     )
     git.chmod(0o755)
