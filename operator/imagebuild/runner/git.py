@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from imagebuild.contract.plan import GitSource
@@ -76,14 +76,15 @@ class _Repository:
         where = {"GIT_DIR": str(dot_git), "GIT_WORK_TREE": str(place.directory)}
         self._env = {**env, **more, **ca, **where, **granted.env}
         settings = {**_SETTINGS, **granted.settings}
-        self._given_up = False
         self._settings = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        self._given_up = False
 
     def fetch(self, *, base_wanted: bool) -> Source:
         source = self._source
         named = (source.branch, source.ref, source.commit) != (None, None, None)
         self._git("init", "--quiet")
-        with self._beside(self._default_branch if base_wanted or not named else lambda: None) as base:
+        asks = base_wanted or not named
+        with self._beside(self._default_branch) if asks else nullcontext(lambda: None) as base:
             branch = source.branch if named else base()
             if source.submodules or source.keep_git_dir:  # what relative URLs of submodules are relative to
                 self._git("config", "remote.origin.url", source.url)
