@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Self
 
+from localcluster.work import say
 from testbed.kubectl import Kubectl
 
 _HOURS = 6
@@ -53,6 +54,8 @@ class Follow(AbstractContextManager["Follow"]):
         while since and (process := self._start(f"{self._path}{how}&resourceVersion={since}")):
             since = self._end(process, since)
             process.wait()
+            if since and not self._over:
+                say(f"the watch of {self._path} has ended, and goes on: what happens meanwhile is seen late")
             time.sleep(_AGAIN_SECONDS)
 
     def _start(self, path: str) -> Process | None:

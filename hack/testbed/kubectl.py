@@ -54,6 +54,11 @@ class Kubectl:
         items: list[Document] = self.get(kind, "", *words)["items"]
         return items
 
+    def listed(self, path: str) -> list[Document]:
+        """Thousands of documents of an API path, as they come: `items` has kubectl write each of them anew."""
+        items: list[Document] = json.loads(self("get", "--raw", path, timeout=300))["items"]
+        return items
+
     @contextmanager
     def forward(self, target: str, port: int) -> Iterator[int]:
         """A local port that leads to a port of a pod or service."""

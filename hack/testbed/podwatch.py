@@ -88,7 +88,7 @@ class Record(AbstractContextManager["Record"]):
 
     def caught_up(self) -> list[Document]:
         """The pods that are there now, once all that led to them is read."""
-        pods: list[Document] = json.loads(self._kubectl("get", "--raw", self._path(), timeout=300))["items"]
+        pods = self._kubectl.listed(self._path())
         newest = self._newer_than_all(pods[0]) if pods else 0
         until("the record of the pods to catch up", lambda: self._read_on() >= newest or self.watch.broken, seconds=300)
         assert not self.watch.broken, self.watch.broken

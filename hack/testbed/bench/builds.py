@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from localcluster.work import Failure, say
 from testbed.bench.apps import App, large_layer, life, small_files, stages
-from testbed.bench.measure import Bed, Group, Row, shuffled
+from testbed.bench.measure import Bed, Group, Row
 from testbed.bench.peers import Order
-from testbed.bench.sides import BY_HAND, Side, others, ours
+from testbed.bench.sides import BY_HAND, Side, in_turn, others, ours
 from testbed.bench.site import MODES, Site, site
 from testbed.bench.spent import PARTS
 
@@ -78,10 +77,9 @@ def _build(here: Site, app: App, number: int, sides: list[Side], figures: Figure
     for place, change in enumerate(app.changes):
         if change.files:
             repository.commit(change.files, change.branch)
-        for side in shuffled(sides, number, place):
+        for side in in_turn(sides, number, place):
             if side.name in figures.left_out:
                 continue
-            os.sync()  # nobody builds while what another one has written is on its way to the disk
             word = str(sides.index(side))
             order = Order(url=repository.url, branch=change.branch, image=here.image(app.name, str(number), word))
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -100,12 +99,6 @@ def pods(space: Kubectl) -> int:
             return await _count(cluster, space.namespace)
 
     return asyncio.run(ask())
-
-
-def listed(space: Kubectl, path: str) -> list[Document]:
-    """Thousands of documents, as they come: kubectl would write each of them anew."""
-    items: list[Document] = json.loads(space("get", "--raw", path, timeout=300))["items"]
-    return items
 
 
 def ids(start: int, count: int) -> Iterator[str]:

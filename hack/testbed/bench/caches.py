@@ -5,7 +5,6 @@ Builds are measured until their log ends: up to a second later the kubelet sees 
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 from localcluster.work import say
 from testbed import claims, registry
 from testbed.bench.apps import App, Change, layers, life
-from testbed.bench.measure import Bed, Group, Row, shuffled
+from testbed.bench.measure import Bed, Group, Row
 from testbed.bench.peers import Order
-from testbed.bench.sides import Side, Took, ours
+from testbed.bench.sides import Side, Took, in_turn, ours
 from testbed.bench.site import MODES, Site, site
 from testbed.kubectl import Document
 
@@ -67,8 +66,7 @@ def _branches(here: Site, number: int, figures: Figures, *, quick: bool) -> None
     for place, change in enumerate((app.changes[0], *(_BRANCH[:2] if quick else _BRANCH))):
         if files := change.files if place else app.files:
             repository.commit(files, change.branch)
-        for kind in shuffled(kinds, number, place):
-            os.sync()  # nobody builds while what another one has written is on its way to the disk
+        for kind in in_turn(kinds, number, place):
             word = str([*kinds].index(kind))
             order = Order(url=repository.url, branch=change.branch, image=here.image("branch", str(number), word))
             took = kinds[kind].build(f"branch-{number}-{place}-{word}", order)
@@ -111,8 +109,7 @@ def _exports(here: Site, number: int, figures: Figures, *, quick: bool) -> None:
     repository = here.repository(f"export-{number}")
     repository.commit(app.files)
     wanted: dict[str, Document | None] = {NO_EXPORT: None, **dict([*_EXPORTS.items()][: 1 if quick else None])}
-    for kind in shuffled(wanted, number):
-        os.sync()
+    for kind in in_turn(wanted, number):
         image = here.image("export", str(number), str([*wanted].index(kind)))
         ref, how = f"{image}:cache", wanted[kind]
         cache: Document = {"export": [{"registry": {"ref": ref}, **how}]} if how else {"branch": _OFF}

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
-from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from testbed.kubectl import Kubectl
 
-T = TypeVar("T")
 _REACH = re.compile(r"(p50|p99|most|least|ratio) ([≤≥]) ([\d.,]+)")
 
 
@@ -83,16 +80,19 @@ class Result:
         other = self.beside(row)
         return row.p50 / other.p50 if other is not None and other.p50 else None
 
-    def reached(self, row: Row) -> dict[str, bool]:
-        """Of each number to reach, whether it was."""
-        values = {
+    def figures(self, row: Row) -> dict[str, float | None]:
+        """What is made of its samples, by the words in which numbers to reach are given."""
+        return {
             "p50": row.p50,
             "p99": row.p99,
-            "most": max(row.samples),
             "least": min(row.samples),
+            "most": max(row.samples),
             "ratio": self.ratio(row),
         }
-        return dict(_reached(row.reach, values))
+
+    def reached(self, row: Row) -> dict[str, bool]:
+        """Of each number to reach, whether it was."""
+        return dict(_reached(row.reach, self.figures(row)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +126,6 @@ def _reached(wanted: Iterable[str], values: dict[str, float | None]) -> Iterator
         yield text, value <= bound if found[2] == "≤" else value >= bound
 
 
-def shuffled(sides: Iterable[T], *turn: int) -> list[T]:
-    """In another order each turn, and the same in each run."""
-    found = list(sides)
-    random.Random(str(turn)).shuffle(found)
-    return found
-
-
 def dump(result: Result) -> str:
     """A row a line, so that a change of one is one."""
     head = {"group": result.group, "command": result.command, "machine": result.machine}
@@ -144,15 +137,8 @@ def _plain(result: Result, row: Row) -> dict[str, object]:
     """Without what is not said, and no figure more exact than it can be; with what is made of the samples, for readers:
     it is not read back."""
     said = {key: value for key, value in asdict(row).items() if value not in ("", (), None)}
-    made = {
-        "p50": row.p50,
-        "p99": row.p99,
-        "least": min(row.samples),
-        "most": max(row.samples),
-        "ratio": result.ratio(row),
-    }
-    made_short = {name: _short(value) for name, value in made.items() if value is not None}
-    return {**said, "unit": row.unit, **made_short, "samples": [_short(sample) for sample in row.samples]}
+    made = {name: _short(value) for name, value in result.figures(row).items() if value is not None}
+    return {**said, "unit": row.unit, **made, "samples": [_short(sample) for sample in row.samples]}
 
 
 def _short(value: float) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from localcluster.work import Failure, say
+from localcluster.work import Failure
 from testbed.follow import Follow, Process
 from testbed.kubectl import Document, Kubectl
 
@@ -54,15 +54,15 @@ class Moments:
         with self._news:
             return next((moment for moment, document in self._seen.get(key, ()) if holds(document)), None)
 
+    def seen(self, key: Key, holds: Callable[[Document], bool] = bool) -> float:
+        """The same of what must have been so by now."""
+        found = self.first(key, holds)
+        assert found is not None, f"the watch has not seen {key}"
+        return found
+
     def version(self, kind: str, before: str) -> str | None:
         """The newest that was seen, or that from before where there is none; None after an error."""
         return None if self._broken else self._versions.get(kind, before)
-
-    def begun(self, key: Key) -> float:
-        """When it was seen first."""
-        found = self.first(key)
-        assert found is not None, f"the watch has not seen {key}"
-        return found
 
     def newest(self, key: Key) -> Document:
         with self._news:
@@ -107,5 +107,4 @@ def _end(moments: Moments, kind: str, process: Process, since: str) -> str | Non
     assert process.stdout is not None
     with process.stdout as lines:
         moments.read(kind, (line for line in lines if line.endswith(b"\n")))  # the last one may come in part
-    say(f"a watch has ended, and begins again: what was there meanwhile is seen late ({kind.rpartition('/')[2]})")
     return moments.version(kind, since)

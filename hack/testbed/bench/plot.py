@@ -34,8 +34,7 @@ def titles(result: Result) -> dict[str, str]:
 
 def titles_and_rows(result: Result) -> dict[str, tuple[str, list[Row]]]:
     """Rows that have something to be compared with, a plot a unit; and curves, a plot a unit."""
-    pairs = ((row, result.beside(row)) for row in result.rows)
-    compared = {row.title for pair in pairs if pair[1] is not None for row in pair if row is not None}
+    compared = {each.title for row in result.rows if (other := result.beside(row)) for each in (row, other)}
     sizes: dict[str, set[int]] = {}
     for row in result.rows:
         if row.at is not None:

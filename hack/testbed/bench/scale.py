@@ -90,7 +90,7 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
         like = list[Any]()
         for number in range(rounds):
             # in turns; the bare pods are those of the builds before or after
-            if like and number % 2:
+            if number % 2:
                 _bare(course, like, config)
                 _burst(course, size)
             else:
@@ -193,7 +193,7 @@ def _bursts(course: Course) -> Iterator[Row]:
 
 def _right(course: Course, record: Record) -> Iterator[Row]:
     """By the record of a watch, which no operator's word is needed for."""
-    builds = burst.listed(course.space, builds_path(course.space.namespace))
+    builds = course.space.listed(builds_path(course.space.namespace))
     pods = record.caught_up()
     there = {pod["metadata"]["uid"]: pod for pod in pods}
     made = {each["metadata"]["uid"]: record.watch.of(each["metadata"]["uid"]) for each in builds}

@@ -29,11 +29,11 @@ _PUSH, _CACHE_EXPORT = "pushing the image", "exporting cache to "
 def spent(moments: Moments, build: Key, pod: Key, log: str) -> dict[str, float]:
     lines = [line.partition(" ") for line in log.splitlines()]
     timings, end = moments.newest(build)["status"]["timings"], last(log)
-    created, placed = _seen(moments, pod), _seen(moments, pod, _is_placed)
+    created, placed = moments.seen(pod), moments.seen(pod, _is_placed)
     before = max(timings["fetch"], timings["daemon"])
     inside = _inside([text for _, _, text in lines])
     return {
-        "queue": created - _seen(moments, build),
+        "queue": created - moments.seen(build),
         "schedule": placed - created,
         "container start": end - timings["total"] - placed,
         "fetch and daemon": before,
@@ -42,8 +42,8 @@ def spent(moments: Moments, build: Key, pod: Key, log: str) -> dict[str, float]:
         "steps and export of the image": timings["solve"] - sum(inside.values()),
         **inside,
         "end of the runner": round(timings["total"] - timings["solve"] - before, 3),
-        "kubelet": _seen(moments, pod, is_over) - end,
-        "status": _seen(moments, build, is_over) - _seen(moments, pod, is_over),
+        "kubelet": moments.seen(pod, is_over) - end,
+        "status": moments.seen(build, is_over) - moments.seen(pod, is_over),
     }
 
 
@@ -59,12 +59,6 @@ def _inside(lines: list[str]) -> dict[str, float]:
 
 def _is_placed(pod: Document) -> bool:
     return "nodeName" in pod["spec"]
-
-
-def _seen(moments: Moments, key: Key, holds: object = bool) -> float:
-    found = moments.first(key, holds)  # type: ignore[arg-type]
-    assert found is not None, f"the watch has not seen {key}"
-    return found
 
 
 def last(log: str) -> float:

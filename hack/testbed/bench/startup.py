@@ -83,7 +83,7 @@ def _volumes(here: Site, times: int) -> Iterator[Row]:
             post(kubectl, f"/api/v1/namespaces/{kubectl.namespace}/pods", pod(kubectl, name, ["echo", "here"], volumes))
             here.moments.over(key, _SECONDS)
             said = last(kubectl("logs", "--timestamps", name))
-            took.setdefault(count, []).append(said - here.moments.begun(key))
+            took.setdefault(count, []).append(said - here.moments.seen(key))
     for count, seconds in took.items():
         name = f"a pod with {_counted(count + 1)} until its program speaks"
         yield Row(group=NAME, name=name, unit="s", samples=tuple(seconds))

@@ -21,7 +21,6 @@ from imagebuild.core.admit import Key
 
 _log = logging.getLogger(__name__)
 
-
 _STRIDE = 4
 """So many turns of the others for one of what can wait."""
 

@@ -64,8 +64,7 @@ def command(
     wanted = examine.Wanted(
         namespace=session.cluster.namespace, config=config, only=isolation, patience=timeout, tainted=tainted
     )
-    # TERM, too, leaves no pod behind
-    with answered(signal.default_int_handler), _progress(screen):
+    with answered(signal.default_int_handler), _progress(screen):  # TERM, too, leaves no pod behind
         found = examine.examine(session.cluster, wanted, secrets.token_hex(3), screen.progress)
     notes = [*filter(None, [note]), *found.notes]
     if form:
