@@ -48,14 +48,24 @@ class Lease:
         pytest.param(App(), Lease(leads=True), "", "", id="leads"),
         pytest.param(App(swept=False), None, "", "leads, and has not read the cluster yet", id="starts"),
         pytest.param(
-            App(swept=False), Lease(leads=True), "", "leads, and has not read the cluster yet", id="takes over"
+            App(swept=False), Lease(leads=True), "", "leads, and has not read the cluster yet", id="leads at once"
         ),
         pytest.param(
             App(watches=False), Lease(leads=True), "", "leads, and does not watch the cluster yet", id="no watches"
         ),
-        pytest.param(App(swept=False, watches=False), Lease(leads=False), "", "", id="stands by"),
+        pytest.param(App(), Lease(leads=False), "", "", id="stands by"),
         pytest.param(
-            App(swept=False, watches=False),
+            App(swept=False), Lease(leads=False), "", "stands by, and has not read the cluster yet", id="is to stand by"
+        ),
+        pytest.param(
+            App(watches=False),
+            Lease(leads=False),
+            "",
+            "stands by, and does not watch the cluster yet",
+            id="stands by without watches",
+        ),
+        pytest.param(
+            App(),
             Lease(leads=False, read=False),
             "",
             "stands by, and could not read the lease just now",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 
 import pytest
 from kubernetes.aio import client
 
+import make
 from controller.objects import BUILDS, LEASES, PODS
 from controller.operators import HOME, LEASE
 from controller.stage import HASTY, QUICK, UNHURRIED, Stage
 from imagebuild.controller.cluster import Cluster, NotLeadingError
 
 KEY = (HOME, LEASE)
+WRITES = re.compile('verb="(create|update|patch|delete)"')
 
 
 async def test_a_standby_takes_over_when_the_leader_is_killed(stage: Stage) -> None:
@@ -52,15 +55,40 @@ async def test_a_standby_leads_as_soon_as_the_lease_is_released(stage: Stage) ->
     await stage.succeeds()
 
 
-async def test_a_standby_does_nothing_and_ends_when_it_is_told_to(stage: Stage) -> None:
+async def test_a_standby_reads_and_watches_and_writes_nothing_until_it_is_told_to_end(stage: Stage) -> None:
     first = await stage.operator(election=UNHURRIED)
-    before = (stage.api.count("list", BUILDS), stage.api.count("list", PODS))
+    stage.apply("before")
+    await stage.succeeds(name="before")
     second = await stage.standby(UNHURRIED)
+    stage.apply("after")
+    await stage.succeeds(name="after")
+    said = (await second.get("metrics"))[1]
+    assert {
+        line for line in said.splitlines() if line.startswith("imagebuild_builds{") and not line.endswith(" 0.0")
+    } == set()
+    assert "imagebuild_leader 0.0" in said
+    assert [
+        line for line in said.splitlines() if line.startswith("imagebuild_api_requests_total") and WRITES.search(line)
+    ] == []
     second.stop()
     assert await second.ended() == 0
-    assert (stage.api.count("list", BUILDS), stage.api.count("list", PODS)) == before
     assert stage.leader() == first.name
     await stage.settled()
+
+
+async def test_who_has_stood_by_leads_without_reading_the_cluster_first(stage: Stage) -> None:
+    """It is read again meanwhile: its view is as good as its watches were."""
+    first = await stage.operator(election=UNHURRIED)
+    second = await stage.standby(UNHURRIED)
+    stage.apply("waits", {**make.SPEC, "suspend": True})
+    await stage.reaches(name="waits", reason="Suspended")
+    reading = stage.api.fail("list", BUILDS, gate=asyncio.Event(), times=math.inf)
+    first.stop()
+    await first.ended()
+    await stage.led_by(second)
+    stage.apply("waits")
+    await stage.succeeds(name="waits")
+    reading.gate.set()
 
 
 async def test_of_operators_that_start_at_once_one_leads(stage: Stage) -> None:

@@ -83,6 +83,8 @@ async def test_news_brings_a_key_back_early_but_not_where_the_server_asked_to_be
     queue.add(("team-a", "between"))
     queue.add(last)
     await looked.wait()
+    while queue.depth:  # noqa: ASYNC110 it has no event for that
+        await asyncio.sleep(0)
     worker.cancel()
     assert seen.count(KEY) == (1 if error is BUSY else 2)
 
@@ -190,3 +192,20 @@ async def test_what_can_wait_no_more_is_moved_forward_and_comes_once() -> None:
     queue = WorkQueue(Pace())
     assert await turns(queue, lambda: add(queue, "xyABYYyD"), 5) == "abyxd"
     assert queue.depth == 0
+
+
+async def test_thousands_with_which_there_is_nothing_to_do_do_not_stop_the_loop() -> None:
+    """After a start each ImageBuild is looked at once, and most are over: the lease is renewed meanwhile."""
+    queue, turns = WorkQueue(QUICK), 0
+
+    async def nothing(_: Key) -> bool:
+        return True
+
+    for number in range(1000):
+        queue.add(("team-a", f"build-{number}"))
+    worker = asyncio.create_task(queue.work(nothing))
+    while queue.depth:
+        turns += 1
+        await asyncio.sleep(0)
+    worker.cancel()
+    assert turns >= 1000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import re
@@ -71,7 +70,8 @@ async def operate(
 ) -> int:
     """Until it is told to stop, by a signal or `stop`, or something ends that should not: the exit code.
 
-    With an election it works only while it leads. `end` ends the process at once: nothing may be written after that.
+    With an election it reads and watches from the start, as who stands by for another does, and works only while it
+    leads. `end` ends the process at once: nothing may be written after that.
     """
     stop = stop or asyncio.Event()
     metrics = Metrics()
@@ -92,9 +92,8 @@ async def operate(
         ):
             if not await served.complete(stop):
                 return 0
-            async with leadership(lease, stop, end) if lease else contextlib.nullcontext(True) as leads:
-                if leads:
-                    await _watch(registry(app, login), cluster.namespaces, stop)
+            async with leadership(lease, app.lead, end):
+                await _watch(registry(app, login), cluster.namespaces, stop)
     finally:
         await cluster.close()
     return 1 if app.broken else 0
@@ -108,7 +107,7 @@ async def _watch(handlers: kopf.OperatorRegistry, namespaces: tuple[str, ...], s
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Until kopf, which a replica that stands by has not started yet, puts its own handlers there."""
+    """Until kopf, which is not started before the CRD is complete, puts its own handlers there."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -68,21 +68,35 @@ class App:
         self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.swept = self.ending = False
+        self.swept = self.ending = self._elected = self._works = False
         self.broken: str | None = None
         """Why the operator must end, if it must."""
 
     async def start(self) -> None:
-        """Reads the whole cluster before the first decision, then starts the workers."""
+        """Reads the whole cluster, and watches it from then on."""
         await self._sweep()
         if self.broken:
             return
         self.swept = True
         self._relisted.set()  # kopf's first list is still to come
-        self._supervise("events", self._events.run())
-        self._supervise("admission", self._slots.run())
         self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
+        self._work()
+
+    def lead(self) -> None:
+        """It has been elected: it works from now on, or as soon as it has read the cluster."""
+        self._elected = True
+        self._relisted.set()  # whatever its watches have missed, it knows soon
+        self._work()
+
+    def _work(self) -> None:
+        if not (self.swept and self._elected):
+            return
+        self._works = True
+        for key, over in self.store.builds():
+            self.queue.add(key, later=over)
+        self._supervise("events", self._events.run())
+        self._supervise("admission", self._slots.run())
         self._supervise("janitor", self._janitor.run(self.pace.clean))
         self._supervise("claims", self._claims.run(self.pace.clean))
         for number in range(_WORKERS):
@@ -105,7 +119,7 @@ class App:
 
     def news(self, key: Key | None, *, of_its_pod: bool = False) -> None:
         """Something about this ImageBuild has changed. What a pod says as long as it lives can wait."""
-        if key is not None:
+        if key is not None and self._works:
             self.queue.add(key, later=of_its_pod and self.store.alive(key))
             self._slots.poke()
 
@@ -156,12 +170,14 @@ class App:
             await self._sweep()
 
     def _now(self) -> Now:
+        """Builds are those of the one that leads: a sum over replicas has each once."""
+        leads = self._leads()
         return Now(
-            builds=Counter(self.store.phases()),
+            builds=Counter(self.store.phases() if leads else ()),
             waiting=self._slots.waiting,
-            running=len(self.store.live),
+            running=len(self.store.live) if leads else 0,
             queued=self.queue.depth,
-            leads=self._leads(),
+            leads=leads,
         )
 
     def _supervise(self, name: str, work: Coroutine[Any, Any, None]) -> None:

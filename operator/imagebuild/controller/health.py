@@ -32,10 +32,12 @@ def not_alive(app: Works, lease: Elected | None) -> str:
 
 
 def not_ready(app: Works, lease: Elected | None) -> str:
-    if lease is not None and not lease.held():
-        return "" if lease.followed() else "stands by, and could not read the lease just now"
+    leads = lease is None or lease.held()
+    if lease is not None and not leads and not lease.followed():
+        return "stands by, and could not read the lease just now"
     if app.ending:
         return "ends"
+    does = "leads" if leads else "stands by"
     if not app.swept:
-        return "leads, and has not read the cluster yet"
-    return "" if app.watching() else "leads, and does not watch the cluster yet"
+        return f"{does}, and has not read the cluster yet"
+    return "" if app.watching() else f"{does}, and does not watch the cluster yet"

@@ -166,29 +166,27 @@ class Lease:
 
 
 @contextlib.asynccontextmanager
-async def leadership(lease: Lease, stop: asyncio.Event, end: Callable[[int], Any]) -> AsyncIterator[bool]:
-    """True as soon as the lease is held; False where `stop` came first. `end(1)` is called when it is lost."""
-    acquiring, stopping = asyncio.create_task(lease.acquire()), asyncio.create_task(stop.wait())
-    await asyncio.wait((acquiring, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not acquiring.done():
-        acquiring.cancel()
-        await asyncio.gather(acquiring, return_exceptions=True)
-        yield False
+async def leadership(lease: Lease | None, lead: Callable[[], None], end: Callable[[int], Any]) -> AsyncIterator[None]:
+    """Within the context it tries to hold the lease: `lead` is called once it does, `end(1)` when it is lost. Without a
+    lease it leads at once."""
+    if lease is None:
+        lead()
+        yield
         return
-    await acquiring
-    keeping = asyncio.create_task(_keep(lease, end), name="lease")
+    holding = asyncio.create_task(_hold(lease, lead, end), name="lease")
     try:
-        yield True
+        yield
     except Exception:
-        await _give_up(lease, keeping)
+        await _give_up(lease, holding)
         raise
     # not after a cancellation, which stands for a process that is killed
-    await _give_up(lease, keeping)
+    await _give_up(lease, holding)
 
 
-async def _keep(lease: Lease, end: Callable[[int], Any]) -> None:
+async def _hold(lease: Lease, lead: Callable[[], None], end: Callable[[int], Any]) -> None:
     try:
+        await lease.acquire()
+        lead()
         await lease.keep()
     except Exception as error:  # noqa: BLE001 whatever it is: who cannot renew must be gone before another leads
         ours = None if isinstance(error, LostError) else error
@@ -196,9 +194,9 @@ async def _keep(lease: Lease, end: Callable[[int], Any]) -> None:
         end(1)
 
 
-async def _give_up(lease: Lease, keeping: asyncio.Task[None]) -> None:
-    keeping.cancel()
-    await asyncio.gather(keeping, return_exceptions=True)
+async def _give_up(lease: Lease, holding: asyncio.Task[None]) -> None:
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
     await lease.release()
 
 

@@ -125,12 +125,15 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = self._now()
-        builds = GaugeMetricFamily("imagebuild_builds", "ImageBuilds there are.", labels=["phase"])
+        builds = GaugeMetricFamily(
+            "imagebuild_builds", "ImageBuilds there are, of the replica that leads.", labels=["phase"]
+        )
         for phase in Phase:
             builds.add_metric([phase], now.builds.get(phase, 0))
         yield builds
         yield GaugeMetricFamily("imagebuild_builds_waiting", "ImageBuilds that wait for a slot.", now.waiting)
-        yield GaugeMetricFamily("imagebuild_builds_running", "ImageBuilds with a pod that has not ended.", now.running)
+        told = "ImageBuilds with a pod that has not ended, of the replica that leads."
+        yield GaugeMetricFamily("imagebuild_builds_running", told, now.running)
         yield GaugeMetricFamily("imagebuild_workqueue_depth", "ImageBuilds that wait to be looked at.", now.queued)
         yield GaugeMetricFamily("imagebuild_leader", "1: this replica works; 0: it stands by.", now.leads)
 

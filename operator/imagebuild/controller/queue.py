@@ -95,6 +95,7 @@ class WorkQueue:
                 self._busy.discard(key)
                 if key in self._dirty:
                     self._line_up(key)
+            await asyncio.sleep(0)  # else the loop stands still while thousands wait with which there is nothing to do
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

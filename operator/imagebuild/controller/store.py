@@ -62,6 +62,10 @@ class Store:
         found = self._builds.get(key)
         return found.build() if isinstance(found, Over) else found
 
+    def builds(self) -> Iterator[tuple[Key, bool]]:
+        """Of each ImageBuild there is, the key, and whether its run is over."""
+        return ((key, isinstance(found, Over)) for key, found in self._builds.items())
+
     def unfinished(self) -> Iterator[ImageBuild]:
         """Those whose run is not over."""
         return (found for found in self._builds.values() if isinstance(found, ImageBuild))
