@@ -16,6 +16,7 @@ from testbed.bench.spent import PARTS
 
 NAME = "builds"
 _REACH = ("ratio ≤ 1",)
+"""Of the time until the log ends: what comes after it is the kubelet's next look, once a second, and so chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +108,10 @@ def rows(figures: Figures, mine: str) -> Iterator[Row]:
         return whats.index(what), side != mine, side != BY_HAND, not side.startswith("imagebuild"), side
 
     for what, side in sorted(figures.seconds, key=place):
-        samples = figures.seconds[what, side]
-        yield _beside_by_hand(what, side, samples, reach=_REACH if side == mine else ())
+        yield _beside_by_hand(what, side, figures.seconds[what, side])
         if side in (mine, BY_HAND):
-            yield _beside_by_hand(f"{what}, until its log ends", side, figures.said[what, side])
+            said, reach = figures.said[what, side], _REACH if side == mine else ()
+            yield _beside_by_hand(f"{what}, until its log ends", side, said, reach=reach)
     for side, why in figures.left_out.items():
         built = sum(len(samples) for (_, each), samples in figures.seconds.items() if each == side)
         yield Row(group=NAME, name=f"{side}: builds until one failed", unit="", samples=(built,), note=why)

@@ -65,6 +65,8 @@ class Course:
     """Seconds of a processor for each build, by the size of the burst."""
     shares: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Of all that the machine's processors could do until the last pod was there, the operator's part."""
+    memory: dict[int, float] = field(default_factory=dict)
+    """MiB: the most that an operator has had that was started before the bursts of this size."""
 
 
 def measure(bed: Bed) -> Iterator[Row]:
@@ -96,6 +98,7 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
             else:
                 like = _burst(course, size)
                 _bare(course, like, config)
+        course.memory[size] = course.operator.resident(most=True) / 1024
         yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
     if course.made < plan.finished:
         _burst(course, plan.finished - course.made, counts=False)
@@ -189,6 +192,7 @@ def _bursts(course: Course) -> Iterator[Row]:
         yield _row("the operator's part of all processors' time meanwhile", "%", shares, at=size)
         cpu = [1000 * each for each in course.computed[size]]
         yield _row("CPU for a build of these, from its creation to its end", "ms", cpu, at=size)
+        yield _row("the most memory that the operator had meanwhile", "MiB", [course.memory[size]], at=size)
 
 
 def _right(course: Course, record: Record) -> Iterator[Row]:
