@@ -224,6 +224,16 @@ def test_a_password_is_hashed_so_that_the_registry_takes_it() -> None:
     assert first != second
 
 
+@pytest.mark.parametrize(("size", "grown"), [(0, False), (19_000_000_000, False), (21_000_000_000, True)])
+def test_a_registry_has_grown_when_it_has_more_than_20_gb_of_blobs(tmp_path: Path, size: int, *, grown: bool) -> None:
+    blob = tmp_path / "docker" / "registry" / "v2" / "blobs" / "sha256" / "ab" / "abc" / "data"
+    blob.parent.mkdir(parents=True)
+    with blob.open("wb") as file:
+        file.truncate(size)  # takes no room
+    assert registries.has_grown(tmp_path) is grown
+    assert not registries.has_grown(tmp_path / "none")
+
+
 @pytest.mark.parametrize("closed", [True, False])
 def test_only_our_node_image_has_a_network_configuration_of_its_own(*, closed: bool) -> None:
     assert f"disableDefaultCNI: {str(closed).lower()}" in kind.configuration(closed=closed)
