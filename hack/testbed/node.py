@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from localcluster import engine, places
 from localcluster.engine import Engine
@@ -42,6 +44,17 @@ class Node:
 
     def run(self, script: str) -> str:
         return self._engine.docker("exec", NODE, "sh", "-ec", script)
+
+    def keep_pods_apart(self) -> None:
+        """On ext4, has what each pod writes begin in another part of the disk.
+
+        An ext4 without a journal gives out no inode that was deleted within the last five minutes, and passes each of
+        them by on its way: to create 20,000 files takes 20 times as long where somebody has just deleted as many
+        (fs/ext4/ialloc.c, `recently_deleted`). The node's image has no chattr.
+        """
+        format_ = '{{range .Mounts}}{{if eq .Destination "/var"}}{{.Source}}{{end}}{{end}}'
+        directory = Path(self._engine.docker("inspect", "--format", format_, NODE).strip(), "lib", "kubelet", "pods")
+        subprocess.run(["chattr", "+T", directory], check=False, capture_output=True)  # others need it not, and cannot
 
     def kill(self, program: str) -> None:
         self.run(f"pkill -KILL -x {program}")

@@ -18,6 +18,7 @@ from testbed.bench.apps import Files
 from testbed.bench.measure import Bed
 from testbed.bench.moments import Moments, watching
 from testbed.kubectl import Kubectl
+from testbed.node import Node
 from testbed.server import ready
 
 MODES = ("Rootless", "UsernsMasked", "Userns")
@@ -85,6 +86,7 @@ def site(bed: Bed) -> Iterator[Site]:
     levels = {**{mode.lower(): "baseline" for mode in MODES}, "git": "baseline", PEERS: "privileged"}
     directory = bed.directory / name
     with contextlib.ExitStack() as stack:
+        Node(kubectl).keep_pods_apart()  # no build is to pay for what another one has left
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         for suffix, level in levels.items():
             namespace = {"name": f"{name}-{suffix}", "labels": {_LEVEL: level}}
