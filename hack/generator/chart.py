@@ -151,7 +151,7 @@ def _seccomp(documents: list[Document]) -> list[Document]:
 
 
 def _place(pod: Document, part: str) -> None:
-    pod |= {"nodeSelector": f"«with {part}.nodeSelector»", "tolerations": f"«with {part}.tolerations»"}
+    pod |= {key: f"«with {part}.{key}»" for key in ("imagePullSecrets", "nodeSelector", "tolerations")}
 
 
 def _bounds(document: Document) -> Document:

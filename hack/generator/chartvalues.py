@@ -57,6 +57,10 @@ def table(defaults: Defaults, *, operator: str, builder: str, bounds: bool) -> l
         Value("operator.image", operator, STRING, "the operator's image, best by digest; needed"),
         Value("operator.replicas", defaults.replicas, {"type": "integer", "minimum": 0}, "one leads"),
         Value("operator.resources", defaults.resources, OBJECT, "of the operator's container"),
+        Value(
+            *("operator.imagePullSecrets", [], OBJECTS),
+            "of the operator's pods, as `[{name: …}]`; those of build pods are `config.pod.imagePullSecrets`",
+        ),
         Value("operator.nodeSelector", {}, LABELS, "of the operator's pods"),
         Value("operator.tolerations", [], OBJECTS, "of the operator's pods"),
         Value("builder.image", builder, STRING, "the image of build pods and of the seccomp DaemonSet; needed"),
@@ -71,6 +75,7 @@ def table(defaults: Defaults, *, operator: str, builder: str, bounds: bool) -> l
         ),
         Value("crd.enabled", True, SWITCH, "install and upgrade the CRD; `helm uninstall` leaves it there"),
         Value("seccomp.enabled", True, SWITCH, "the DaemonSet that puts the seccomp profile on the nodes"),
+        Value("seccomp.imagePullSecrets", [], OBJECTS, "of that DaemonSet; its namespace is imagebuild-seccomp"),
         Value("seccomp.nodeSelector", {}, LABELS, "of that DaemonSet"),
         Value("seccomp.tolerations", defaults.tolerations, OBJECTS, "of that DaemonSet"),
         Value(

@@ -192,7 +192,11 @@ def test_in_several_namespaces_each_has_a_role_and_the_operator_is_given_them(ch
 
 
 def test_what_the_values_say_of_the_pods_is_in_them(chart: Chart) -> None:
-    place = {"nodeSelector": {"pool": "1"}, "tolerations": [{"key": "a", "operator": "Exists"}]}
+    place = {
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"pool": "1"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+    }
     resources = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
     more = {"image": OPERATOR, "replicas": 3, "resources": resources, **place}
     made = chart.renders(operator=more, seccomp=place)
