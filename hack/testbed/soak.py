@@ -43,14 +43,15 @@ def _parser() -> argparse.ArgumentParser:
         "Needs hack/cluster up and hack/images; disturbs everything else that uses the operator.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    kill = verbs.add_parser("kills", help="kill the operator again and again while builds run")
+    told = "kill the operator again and again while builds run; about 12 minutes with the defaults on two cores"
+    kill = verbs.add_parser("kills", help=told)
     kill.add_argument("--builds", type=int, default=1000, help="on a simulated node (default: %(default)s)")
     kill.add_argument("--real", type=int, default=40, help="on real nodes (default: %(default)s)")
     kill.add_argument("--kills", type=int, default=200, help="default: %(default)s")
     kill.add_argument("--pause", type=float, default=4, help="seconds between kills, at most (default: %(default)s)")
     kill.add_argument("--replicas", type=int, default=1, help="of the operator (default: %(default)s)")
     kill.add_argument("--seed", type=int, default=1, help="decides the moments (default: %(default)s)")
-    come = verbs.add_parser("churn", help="create, finish and delete builds; the operator's memory meanwhile")
+    come = verbs.add_parser("churn", help="create, finish and delete builds for an hour; memory meanwhile")
     come.add_argument("--minutes", type=float, default=60, help="default: %(default)s")
     come.add_argument("--rate", type=int, default=5, help="builds per second (default: %(default)s)")
     come.add_argument("--kept", type=int, default=500, help="finished ones that stay (default: %(default)s)")

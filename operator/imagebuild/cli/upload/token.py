@@ -22,6 +22,7 @@ PULL, PUSH = "pull", "pull,push"
 _CLIENT = "imagebuild"
 _AGAIN = urllib3.Retry(4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None)
 _OK = 200
+_MOST_BYTES = 1 << 20
 
 
 class Tokens:
@@ -76,24 +77,29 @@ class Tokens:
             if login.identity_token:
                 form = {**asked, "grant_type": "refresh_token", "client_id": _CLIENT}
                 form["refresh_token"] = login.identity_token
-                answer = self._http.request("POST", realm, fields=form, encode_multipart=False, retries=_AGAIN)
+                answer = self._ask("POST", realm, fields=form, encode_multipart=False)
             else:
                 url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
-                answer = self._http.request("GET", url, headers=_basic(login), retries=_AGAIN)
+                answer = self._ask("GET", url, headers=_basic(login))
+            content = answer.read(_MOST_BYTES)  # more than that is no token
+            answer.close()
         except urllib3.exceptions.HTTPError as error:
             said = f"{self._name}: the token server {realm} cannot be reached ({error}): try again"
             raise UploadError(said, again=True) from error
-        return self._read(answer, realm)
+        return self._read(answer.status, content, realm)
 
-    def _read(self, answer: urllib3.BaseHTTPResponse, realm: str) -> str:
-        if answer.status != _OK:
+    def _ask(self, method: str, url: str, **more: Any) -> urllib3.BaseHTTPResponse:
+        return self._http.request(method, url, retries=_AGAIN, preload_content=False, **more)
+
+    def _read(self, status: int, content: bytes, realm: str) -> str:
+        if status != _OK:
             use = "pushing" if self._actions == PUSH else "pulling"
             raise UploadError(
-                f"{self._name}: {realm} gives no token for {use} (it answers {answer.status}): log in "
+                f"{self._name}: {realm} gives no token for {use} (it answers {status}): log in "
                 f"again, with `docker login {self._name.partition('/')[0]}`"
             )
         try:
-            document: dict[str, Any] = json.loads(answer.data)
+            document: dict[str, Any] = json.loads(content)
             token = document.get("token") or document.get("access_token")
         except (ValueError, AttributeError):
             token = None
