@@ -174,8 +174,10 @@ class Keys(WorkQueue):
     def add(self, key: Key, *, later: bool = False) -> None:
         self.keys[key] = None
 
-    def add_at(self, key: Key, moment: datetime) -> None:
-        self.timers[key] = min(moment, self.timers.get(key, moment))
+    def plan(self, key: Key, moment: datetime | None) -> None:
+        self.timers.pop(key, None)
+        if moment is not None:
+            self.timers[key] = moment
 
     def due(self) -> None:
         for key, moment in list(self.timers.items()):

@@ -205,6 +205,9 @@ class Cluster(RuleBasedStateMachine):
                 break
         left = {name: build.get("status") for name, build in self.truth.builds.items() if not finished(build)}
         assert not left, "every build is over in the end"
+        self.operator.relist()
+        self.operator.work(50)
+        assert not self.operator.queue.timers, "nothing is planned for what is over or gone"
 
 
 def test_no_order_of_events_breaks_a_promise() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -209,3 +210,23 @@ async def test_thousands_with_which_there_is_nothing_to_do_do_not_stop_the_loop(
         await asyncio.sleep(0)
     worker.cancel()
     assert turns >= 1000
+
+
+async def test_of_what_is_planned_for_a_key_the_newest_plan_holds() -> None:
+    queue, seen = WorkQueue(QUICK), list[Key]()
+
+    async def look(key: Key) -> bool:
+        seen.append(key)
+        return True
+
+    worker = asyncio.create_task(queue.work(look))
+    soon, late = datetime.now(UTC) + timedelta(seconds=0.02), datetime.now(UTC) + timedelta(hours=1)
+    queue.plan(("team-a", "over"), soon)
+    queue.plan(("team-a", "over"), None)
+    queue.plan(("team-a", "later"), soon)
+    queue.plan(("team-a", "later"), late)
+    queue.plan(("team-a", "sooner"), late)
+    queue.plan(("team-a", "sooner"), soon)
+    await asyncio.sleep(0.1)
+    worker.cancel()
+    assert seen == [("team-a", "sooner")]

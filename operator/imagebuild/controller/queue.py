@@ -69,8 +69,13 @@ class WorkQueue:
             planned[1].cancel()
         self._timers[key] = (at, loop.call_at(at, self._due, key))
 
-    def add_at(self, key: Key, moment: datetime) -> None:
-        self.add_after(key, (moment - datetime.now(moment.tzinfo)).total_seconds())
+    def plan(self, key: Key, moment: datetime | None) -> None:
+        """When it comes by itself, instead of what was planned so far; None: not at all. What is over or gone would be
+        kept in mind for as long as it could have taken."""
+        if (planned := self._timers.pop(key, None)) is not None:
+            planned[1].cancel()
+        if moment is not None:
+            self.add_after(key, (moment - datetime.now(moment.tzinfo)).total_seconds())
 
     def failures(self, key: Key) -> int:
         """In a row, up to now."""

@@ -62,6 +62,7 @@ class Reconciler:
             build = self._store.build(key)
             if build is None:
                 self._slots.release(key)
+                self._queue.plan(key, None)
                 return True
             context = self._context(key, gone)
             decision = decide(build, context)
@@ -90,10 +91,10 @@ class Reconciler:
             case steps.Nothing():
                 return False
             case steps.Report():
-                self._wake(key, decision.wake_at)
+                self._queue.plan(key, decision.wake_at)
                 return await self._write(build, decision.status)
             case steps.Queue():
-                self._wake(key, decision.wake_at)
+                self._queue.plan(key, decision.wake_at)
                 self._slots.ask(decision.candidate)
                 return context.verdict is not None and await self._write(build, decision.status)
             case steps.Create():
@@ -106,10 +107,6 @@ class Reconciler:
                 raise AssertionError("handled by the caller")
             case _:
                 assert_never(decision)
-
-    def _wake(self, key: Key, at: datetime | None) -> None:
-        if at is not None:
-            self._queue.add_at(key, at)
 
     async def _delete(self, build: ImageBuild) -> bool:
         try:
