@@ -631,6 +631,19 @@ def test_an_old_view_of_a_pod_that_has_ended_does_not_remove_it_and_its_log() ->
     assert not isinstance(world.decide(), steps.Stop)
 
 
+def test_a_pod_that_has_been_made_again_under_the_last_ones_name_is_stopped_once_the_run_is_over() -> None:
+    """By an operator that did not know yet, after somebody had removed the first one."""
+    world = building()
+    again = world.pods[world.created[-1]]
+    world.becomes(make.built())
+    assert told(world.settle(5)) == (SUCCEEDED, Reason.BUILT)
+    name = world.created[-1]
+    world.view[name] = world.pods[name] = {**again, "metadata": {**again["metadata"], "uid": "another"}}
+    decision = world.decide()
+    assert isinstance(decision, steps.Stop)
+    assert decision.pod.uid == "another"
+
+
 @pytest.mark.parametrize(
     ("word", "value", "said"),
     [

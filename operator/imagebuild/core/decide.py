@@ -141,12 +141,17 @@ def _of_open_attempt(status: ImageBuildStatus, own: Iterable[Observation]) -> Ob
 def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation], context: Context) -> Decision:
     for seen in own:
         # its attempt was closed before it began; the last one's pod has ended, whatever an old view of it says
-        if seen.live and not seen.ending and seen.name != status.pod_name:
+        if seen.live and not seen.ending and not _is_the_last(status, seen):
             return Stop(pod=seen, reason=Reason.STOPPED)
     expires = expires_at(build, status)
     if expires is not None and expires <= context.now:
         return Delete()
     return to_report(build, status, context)
+
+
+def _is_the_last(status: ImageBuildStatus, seen: Observation) -> bool:
+    """By its uid, too, where the status has it: its name may have been given once more, once it was gone."""
+    return seen.name == status.pod_name and status.pod_uid in (None, seen.uid)
 
 
 # --- stopping
