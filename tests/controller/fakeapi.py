@@ -123,6 +123,15 @@ class ApiServer:
             self._watches.discard(watch)
             watch.put(None)
 
+    @property
+    def watches(self) -> AbstractSet[Watch]:
+        """Those that are open."""
+        return frozenset(self._watches)
+
+    def silence(self, watches: AbstractSet[Watch]) -> None:
+        """They stay open, and nothing comes."""
+        self._watches -= watches
+
     def break_watch(self, plural: str, code: int) -> None:
         """An error inside of the stream. After 410 the history is gone too."""
         if code == 410:

@@ -65,9 +65,9 @@ class Stage:
         await self.watching()
         return operator
 
-    async def standby(self, election: LeasePace, pace: Pace = QUICK) -> Operator:
+    async def standby(self, election: LeasePace) -> Operator:
         """Another one, while the first one leads."""
-        operator = self.starting(pace, election)
+        operator = self.starting(QUICK, election)
         await operator.says("readyz", "200 ok")
         return operator
 

@@ -14,15 +14,23 @@ from controller.stage import QUICK, UNHURRIED, Stage
 from imagebuild.controller.health import not_alive, not_ready
 
 
-@dataclass
 class App:
-    broken: str | None = None
-    swept: bool = True
-    ending: bool = False
-    watches: bool = True
+    def __init__(
+        self,
+        *,
+        broken: str | None = None,
+        swept: bool = True,
+        works: bool = True,
+        ending: bool = False,
+        watches: bool = True,
+    ) -> None:
+        self.broken, self.works, self.ending, self._watches = broken, works, ending, watches
+        self.swept = asyncio.Event()
+        if swept:
+            self.swept.set()
 
     def watching(self) -> bool:
-        return self.watches
+        return self._watches
 
 
 @dataclass
@@ -46,30 +54,26 @@ class Lease:
     [
         pytest.param(App(), None, "", "", id="works without an election"),
         pytest.param(App(), Lease(leads=True), "", "", id="leads"),
-        pytest.param(App(swept=False), None, "", "leads, and has not read the cluster yet", id="starts"),
+        pytest.param(App(swept=False), None, "", "has not read the cluster yet", id="starts"),
+        pytest.param(App(swept=False), Lease(leads=False), "", "has not read the cluster yet", id="is to stand by"),
+        pytest.param(App(watches=False), None, "", "does not watch the cluster yet", id="no watches"),
         pytest.param(
-            App(swept=False), Lease(leads=True), "", "leads, and has not read the cluster yet", id="leads at once"
+            App(watches=False), Lease(leads=False), "", "does not watch the cluster yet", id="stands by without watches"
         ),
+        pytest.param(App(works=False), Lease(leads=False), "", "", id="stands by"),
         pytest.param(
-            App(watches=False), Lease(leads=True), "", "leads, and does not watch the cluster yet", id="no watches"
-        ),
-        pytest.param(App(), Lease(leads=False), "", "", id="stands by"),
-        pytest.param(
-            App(swept=False), Lease(leads=False), "", "stands by, and has not read the cluster yet", id="is to stand by"
-        ),
-        pytest.param(
-            App(watches=False),
-            Lease(leads=False),
-            "",
-            "stands by, and does not watch the cluster yet",
-            id="stands by without watches",
-        ),
-        pytest.param(
-            App(),
+            App(works=False),
             Lease(leads=False, read=False),
             "",
             "stands by, and could not read the lease just now",
             id="stands by in vain",
+        ),
+        pytest.param(
+            App(works=False),
+            Lease(leads=True),
+            "",
+            "leads, and has not compared its view of the cluster yet",
+            id="takes over",
         ),
         pytest.param(App(ending=True), Lease(leads=True), "", "ends", id="was told to stop"),
         pytest.param(App(broken="the task x ended"), Lease(leads=True), "the task x ended", "", id="a task has ended"),
@@ -94,14 +98,16 @@ async def test_no_connection_is_kept_that_the_end_would_wait_for(stage: Stage) -
                 assert answer.headers["Connection"] == "close"
 
 
-async def test_a_leader_is_ready_when_it_has_read_the_cluster(stage: Stage) -> None:
+async def test_a_replica_is_ready_when_it_has_read_the_cluster_and_does_not_lead_before(stage: Stage) -> None:
     reading = stage.api.fail("list", BUILDS, gate=asyncio.Event())
     operator = stage.starting(QUICK, UNHURRIED)
     await stage.api.until("the first list", lambda: reading.met)
-    assert await operator.get("readyz") == (503, "leads, and has not read the cluster yet\n")
+    assert await operator.get("readyz") == (503, "has not read the cluster yet\n")
     assert await operator.get("livez") == (200, "ok\n")
+    assert stage.leader() == ""
     reading.gate.set()
     await operator.says("readyz", "200 ok")
+    await stage.led_by(operator)
 
 
 async def test_a_replica_that_cannot_read_the_lease_is_not_ready_until_it_can(stage: Stage) -> None:

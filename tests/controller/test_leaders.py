@@ -9,7 +9,6 @@ import re
 import pytest
 from kubernetes.aio import client
 
-import make
 from controller.objects import BUILDS, LEASES, PODS
 from controller.operators import HOME, LEASE
 from controller.stage import HASTY, QUICK, UNHURRIED, Stage
@@ -67,6 +66,7 @@ async def test_a_standby_reads_and_watches_and_writes_nothing_until_it_is_told_t
         line for line in said.splitlines() if line.startswith("imagebuild_builds{") and not line.endswith(" 0.0")
     } == set()
     assert "imagebuild_leader 0.0" in said
+    assert "imagebuild_workqueue_depth 0.0" in said
     assert [
         line for line in said.splitlines() if line.startswith("imagebuild_api_requests_total") and WRITES.search(line)
     ] == []
@@ -76,19 +76,50 @@ async def test_a_standby_reads_and_watches_and_writes_nothing_until_it_is_told_t
     await stage.settled()
 
 
-async def test_who_has_stood_by_leads_without_reading_the_cluster_first(stage: Stage) -> None:
-    """It is read again meanwhile: its view is as good as its watches were."""
+async def test_a_standby_whose_watches_are_silent_does_not_do_again_what_the_leader_has_done(stage: Stage) -> None:
+    stage.configure(hold=True)
     first = await stage.operator(election=UNHURRIED)
+    before = stage.api.watches
     second = await stage.standby(UNHURRIED)
-    stage.apply("waits", {**make.SPEC, "suspend": True})
-    await stage.reaches(name="waits", reason="Suspended")
-    reading = stage.api.fail("list", BUILDS, gate=asyncio.Event(), times=math.inf)
+    await stage.api.until("all watches", lambda: len(stage.api.watches) == 4)
+    stage.apply()
+    await stage.reaches(reason="Held")
+    stage.api.silence(silent := stage.api.watches - before)
+    stage.configure()
+    await stage.succeeds()
+    stage.objects.remove(PODS, ("team-a", stage.pods()[0]["metadata"]["name"]))
     first.stop()
     await first.ended()
     await stage.led_by(second)
-    stage.apply("waits")
-    await stage.succeeds(name="waits")
+    for watch in silent:
+        watch.put(None)
+    await stage.settled()
+    assert stage.pods() == []
+
+
+async def test_who_takes_over_does_nothing_before_it_has_read_the_cluster_anew(stage: Stage) -> None:
+    first = await stage.operator(election=UNHURRIED)
+    second = await stage.standby(UNHURRIED)
+    reading = stage.api.fail("list", PODS, gate=asyncio.Event())
+    first.stop()
+    await first.ended()
+    stage.apply()
+    await stage.api.until("its list", lambda: reading.met)
+    assert await second.get("readyz") == (503, "leads, and has not compared its view of the cluster yet\n")
+    assert stage.pods() == []
     reading.gate.set()
+    await stage.succeeds()
+
+
+async def test_a_standby_that_is_told_to_end_leads_no_more(stage: Stage) -> None:
+    """Though the lease comes free in that moment."""
+    first = await stage.operator(election=UNHURRIED)
+    second = await stage.standby(UNHURRIED)
+    first.stop()
+    second.stop()
+    assert (await first.ended(), await second.ended()) == (0, 0)
+    assert stage.leader() == ""
+    assert second.error is None
 
 
 async def test_of_operators_that_start_at_once_one_leads(stage: Stage) -> None:

@@ -25,6 +25,8 @@ class Shelf:
     document: Document | None = None
     error: Exception | None = None
     writes: list[Document] = field(default_factory=list)
+    silent: asyncio.Event | None = None
+    """No write is answered before that."""
 
     def clock(self) -> float:
         return self.now
@@ -57,6 +59,8 @@ class Shelf:
         self.now += self.slow
         self.put(**document["spec"])
         self.writes.append(document)
+        if self.silent is not None:
+            await self.silent.wait()
         assert self.document is not None
         return self.document
 
@@ -205,6 +209,27 @@ async def test_nobody_releases_the_lease_of_another(shelf: Shelf) -> None:
 async def test_a_lease_without_content_is_free(shelf: Shelf) -> None:
     shelf.put()
     assert await lease(shelf).round()
+
+
+async def test_a_claim_that_was_not_answered_is_released_too(shelf: Shelf) -> None:
+    """It was carried out, and the next leader would wait until it has run out."""
+    ours, shelf.silent = lease(shelf), asyncio.Event()
+    asking = asyncio.create_task(ours.round())
+    while not shelf.writes:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    shelf.silent.set()
+    assert shelf.spec["holderIdentity"] == "us"
+    await ours.release()
+    assert shelf.spec["holderIdentity"] == ""
+
+
+async def test_before_its_first_round_it_is_not_stuck(shelf: Shelf) -> None:
+    """The CRD is waited for, and the cluster read, however long that takes."""
+    ours = lease(shelf)
+    shelf.now += 3600
+    assert not ours.stuck()
 
 
 async def test_it_is_stuck_when_no_round_begins(shelf: Shelf) -> None:

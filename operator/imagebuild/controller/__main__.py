@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -79,8 +80,7 @@ async def operate(
     lease = Lease(observed, election) if election else None
     pace = pace or Pace()
     served = ServedSchema(observed, pace.reconnect)
-    held = lease.held if lease else lambda: True
-    app = App(observed, config, stop, pace, metrics=metrics, leads=held, lost=served.lost)
+    app = App(observed, config, stop, pace, metrics=metrics, lease=lease, lost=served.lost)
     _announce(config, cluster)
     _stop_on_signals(stop)
     try:
@@ -92,7 +92,7 @@ async def operate(
         ):
             if not await served.complete(stop):
                 return 0
-            async with leadership(lease, app.lead, end):
+            async with leadership(lease, app, end) if lease else contextlib.nullcontext():
                 await _watch(registry(app, login), cluster.namespaces, stop)
     finally:
         await cluster.close()

@@ -14,6 +14,7 @@ from imagebuild.controller.cluster import ApiError, Cluster, ClusterError, Docum
 from imagebuild.controller.configfile import ConfigFile
 from imagebuild.controller.events import Events
 from imagebuild.controller.janitor import Janitor
+from imagebuild.controller.lease import Lease
 from imagebuild.controller.metrics import Metrics, Now
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
@@ -43,14 +44,15 @@ class App:
         pace: Pace,
         *,
         metrics: Metrics,
-        leads: Callable[[], bool],
+        lease: Lease | None,
         lost: Callable[[], Awaitable[str]],
     ) -> None:
-        """`leads`: whether it may write. `lost`: why it must write no more, because the CRD has changed, if it must."""
+        """Without a lease it leads. `lost`: why it must write no more, because the CRD has changed, if it must."""
         metrics.show(self._now)
-        self._cluster = cluster.guarded(leads)
+        self._lease = lease
+        self._cluster = cluster.guarded(self._leads)
         self.store, self.queue, self._stop = Store(), WorkQueue(pace, metrics.failed), stop
-        self._config, self.pace, self._leads, self._lost = config, pace, leads, lost
+        self._config, self.pace, self._lost = config, pace, lost
         self._slots = Slots(self.store, self.queue, lambda: config.current, pace.slots)
         self._events = Events(self._cluster.create_event, metrics.dropped)
         self._traces = Traces(self.store, config.within, metrics.spans_dropped)
@@ -68,7 +70,9 @@ class App:
         self._janitor = Janitor(self._cluster, self.store, lambda: config.current.retention)
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.swept = self.ending = self._elected = self._works = False
+        self.swept = asyncio.Event()
+        """It has read the whole cluster, and could lead."""
+        self.ending = self.works = False
         self.broken: str | None = None
         """Why the operator must end, if it must."""
 
@@ -77,22 +81,23 @@ class App:
         await self._sweep()
         if self.broken:
             return
-        self.swept = True
+        self.swept.set()
         self._relisted.set()  # kopf's first list is still to come
         self._supervise("config", self._config.follow(self.pace.config, self._reconfigured))
         self._supervise("sweep", self._sweep_for_ever())
-        self._work()
+        if self._lease is None:
+            self._work()
 
-    def lead(self) -> None:
-        """It has been elected: it works from now on, or as soon as it has read the cluster."""
-        self._elected = True
-        self._relisted.set()  # whatever its watches have missed, it knows soon
+    async def take_over(self) -> None:
+        """Works, once it has compared what it knows with whole lists. By its watches alone it may not know what the one
+        that led before has done last, and would do it again. Little of the lists is news, so they cost little."""
+        await self._sweep()
         self._work()
 
     def _work(self) -> None:
-        if not (self.swept and self._elected):
+        if self.ending or self.broken:
             return
-        self._works = True
+        self.works = True
         for key, over in self.store.builds():
             self.queue.add(key, later=over)
         self._supervise("events", self._events.run())
@@ -119,7 +124,7 @@ class App:
 
     def news(self, key: Key | None, *, of_its_pod: bool = False) -> None:
         """Something about this ImageBuild has changed. What a pod says as long as it lives can wait."""
-        if key is not None and self._works:
+        if key is not None and self.works:
             self.queue.add(key, later=of_its_pod and self.store.alive(key))
             self._slots.poke()
 
@@ -168,6 +173,10 @@ class App:
                 self._relisted.clear()
                 await asyncio.sleep(self.pace.relisted)
             await self._sweep()
+
+    def _leads(self) -> bool:
+        """Whether it may write."""
+        return self._lease is None or self._lease.held()
 
     def _now(self) -> Now:
         """Builds are those of the one that leads: a sum over replicas has each once."""

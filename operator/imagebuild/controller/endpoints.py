@@ -1,6 +1,6 @@
 """/livez, /readyz and /metrics, in the operator's own event loop: that they answer at all says that it turns.
 
-kopf's own endpoint is not used: it starts only with its watches, so a replica that stands by would have none.
+kopf's own endpoint is not used: it starts with its watches, so one that waits for its CRD would have none.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 
@@ -11,7 +12,9 @@ class Works(Protocol):
     @property
     def broken(self) -> str | None: ...
     @property
-    def swept(self) -> bool: ...
+    def swept(self) -> asyncio.Event: ...
+    @property
+    def works(self) -> bool: ...
     @property
     def ending(self) -> bool: ...
     def watching(self) -> bool: ...
@@ -32,12 +35,12 @@ def not_alive(app: Works, lease: Elected | None) -> str:
 
 
 def not_ready(app: Works, lease: Elected | None) -> str:
-    leads = lease is None or lease.held()
-    if lease is not None and not leads and not lease.followed():
-        return "stands by, and could not read the lease just now"
     if app.ending:
         return "ends"
-    does = "leads" if leads else "stands by"
-    if not app.swept:
-        return f"{does}, and has not read the cluster yet"
-    return "" if app.watching() else f"{does}, and does not watch the cluster yet"
+    if not app.swept.is_set():
+        return "has not read the cluster yet"
+    if not app.watching():
+        return "does not watch the cluster yet"
+    if lease is None or lease.held():
+        return "" if app.works else "leads, and has not compared its view of the cluster yet"
+    return "" if lease.followed() else "stands by, and could not read the lease just now"

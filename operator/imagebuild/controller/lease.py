@@ -64,14 +64,16 @@ class Lease:
         self._leases, self._election, self._pace, self._clock = leases, election, election.pace, clock
         self._version, self._changed_at = "", -math.inf
         self._renewed_at = self._read_at = -math.inf
-        self._tried_at = clock()
+        self._tried_at = math.inf
+        self._claimed = False
+        """It may be ours by what was sent, whether or not there was an answer."""
         self._said = ""
 
     def held(self) -> bool:
         return self._left() > 0
 
     def stuck(self) -> bool:
-        """No round has begun for longer than a round can take."""
+        """No round has begun for longer than a round can take, since the first one."""
         return self._clock() - self._tried_at > self._pace.retry + 2 * self._pace.call + 1
 
     def followed(self) -> bool:
@@ -105,7 +107,7 @@ class Lease:
                 self._say(logging.INFO, f"stands by while {_holder(found)} leads")
                 return False
             write = self._leases.put_lease if found else self._leases.create_lease
-            sent_at = self._clock()
+            sent_at, self._claimed = self._clock(), True
             self._see(await self._answer(write(claim(found, self._election, datetime.now(UTC)))))
         except (ClusterError, TimeoutError) as error:
             self._say(
@@ -117,7 +119,7 @@ class Lease:
 
     async def release(self) -> None:
         """Gives it up, so that the next one need not wait until it has run out. Nothing may be written from here on."""
-        if not self.held():
+        if not self._claimed:
             return
         self._renewed_at = -math.inf
         try:
@@ -165,15 +167,20 @@ class Lease:
         self._said = told
 
 
+class Candidate(Protocol):
+    """The App."""
+
+    swept: asyncio.Event
+    """It could work."""
+
+    async def take_over(self) -> None:
+        """Begins to work; may take its time."""
+
+
 @contextlib.asynccontextmanager
-async def leadership(lease: Lease | None, lead: Callable[[], None], end: Callable[[int], Any]) -> AsyncIterator[None]:
-    """Within the context it tries to hold the lease: `lead` is called once it does, `end(1)` when it is lost. Without a
-    lease it leads at once."""
-    if lease is None:
-        lead()
-        yield
-        return
-    holding = asyncio.create_task(_hold(lease, lead, end), name="lease")
+async def leadership(lease: Lease, candidate: Candidate, end: Callable[[int], Any]) -> AsyncIterator[None]:
+    """Within the context the candidate leads, as soon as it could and nobody else does. `end(1)`: the lease is lost."""
+    holding = asyncio.create_task(_hold(lease, candidate, end), name="lease")
     try:
         yield
     except Exception:
@@ -183,11 +190,11 @@ async def leadership(lease: Lease | None, lead: Callable[[], None], end: Callabl
     await _give_up(lease, holding)
 
 
-async def _hold(lease: Lease, lead: Callable[[], None], end: Callable[[int], Any]) -> None:
+async def _hold(lease: Lease, candidate: Candidate, end: Callable[[int], Any]) -> None:
     try:
+        await candidate.swept.wait()  # whoever could work at once is to come first
         await lease.acquire()
-        lead()
-        await lease.keep()
+        await asyncio.gather(candidate.take_over(), lease.keep())
     except Exception as error:  # noqa: BLE001 whatever it is: who cannot renew must be gone before another leads
         ours = None if isinstance(error, LostError) else error
         _log.critical("leads no more and ends: %s", error, exc_info=ours)
