@@ -45,10 +45,12 @@ class Plan:
     """ImageBuilds that are over at the end."""
     touched: int
     takeovers: int
+    seconds: int
+    """How long a build runs: longer than a burst of a thousand takes, as any does, so that nothing ends meanwhile."""
 
 
-QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0)
-_LONG = Plan(bursts={100: 5, 1000: 4, 5000: 1}, finished=10_000, touched=1000, takeovers=3)
+QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0, seconds=1)
+_LONG = Plan(bursts={100: 5, 1000: 4, 5000: 1}, finished=10_000, touched=1000, takeovers=3, seconds=15)
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Course:
 def measure(bed: Bed) -> Iterator[Row]:
     plan = QUICK if bed.quick else _LONG
     kubectl, directory = bed.kubectl, bed.directory
-    with namespaces(kubectl, "bench", "scale") as (space,), simulated_node(kubectl, directory, seconds=1):
+    with namespaces(kubectl, "bench", "scale") as (space,), simulated_node(kubectl, directory, seconds=plan.seconds):
         with (
             outside_operators(kubectl, directory, SETTINGS) as (operator,),
             Record(space, directory / "pods.jsonl") as record,
