@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cli import uploadregistry
 from imagebuild.contract.plan import (
     Archive,
     BranchCache,
@@ -35,7 +36,6 @@ from imagebuild.runner.problem import Problem
 from runner.conftest import serve
 from runner.pod import Pod
 from testbed.egress import DENIED, PASSWORD, USER, Handler, beyond
-from unit import uploadregistry
 
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch\n"), output=Output(images=("r.io/a:1",)))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cli.uploadregistry import Fault, Registry
 from collector import secured
 from imagebuild.contract.plan import Archive, Dockerfile, GitSource, HttpSource, Output, Plan, RegistrySecret
 from imagebuild.contract.plan import Registry as Setting
@@ -22,7 +23,6 @@ from imagebuild.runner.archive import archived
 from imagebuild.runner.buildrecord import record
 from imagebuild.runner.journal import Journal
 from runner.pod import DIGEST, FAILED, SUCCESS, Pod
-from unit.uploadregistry import Fault, Registry
 
 TAG = "log-team-a-shop-1-1-abcdef"
 INLINE = Plan(dockerfile=Dockerfile(inline="FROM scratch"), output=Output(images=("127.0.0.1:1/a:1",)))

@@ -10,8 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from testbed import machine
-from testbed.bench import files, plot, table
-from testbed.bench.groups import GROUPS
+from testbed.bench import plot, table
 from testbed.bench.measure import Result, Row, dump, load
 from testbed.place import git
 from unit.test_cli_page_style import contrast
@@ -105,11 +104,6 @@ def test_plots_are_read_in_both_colour_schemes(scheme: str) -> None:
     back = colours.pop("back")
     assert {name: ratio for name, colour in colours.items() if (ratio := contrast(colour, back)) < 4.5} == {}
     assert all(colour in plot.plots(RESULT)["g-ms.svg"] for colour in (*colours.values(), back))
-
-
-def test_every_group_has_its_place_on_the_page_and_every_figure_its_group() -> None:
-    assert table.groups(files.PAGE.read_text()) == [group.name for group in GROUPS]
-    assert files.results().keys() <= {group.name for group in GROUPS}
 
 
 def test_a_figure_that_is_written_into_the_documents_does_not_make_the_next_one_look_uncommitted(

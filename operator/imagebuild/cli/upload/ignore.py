@@ -2,7 +2,7 @@
 
 BuildKit never sees what is left out here, and reads the file once more in the build pod: a difference would be a file
 that `docker build` finds and this does not. docker-py's matcher takes no notice of case and knows no escapes, and
-pathspec's is git's. tests/unit/test_upload_ignore.py compares this one with the original.
+pathspec's is git's. tests/cli/test_upload_ignore.py compares this one with the original.
 """
 
 from __future__ import annotations

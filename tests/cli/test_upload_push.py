@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from cli.pushing import Push, noise
+from cli.uploadregistry import Fault, Registry
 from imagebuild.cli.upload import UploadError, push_directory
-from unit.pushing import Push, noise
-from unit.uploadregistry import Fault, Registry
 
 UPLOAD, BLOB = r"/blobs/uploads/", r"/blobs/sha256"
 

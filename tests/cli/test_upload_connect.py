@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from cli.uploadregistry import Registry
 from imagebuild.cli.upload import UploadError, push_directory
 from imagebuild.cli.upload.connect import certificate_directories, connect, is_loopback
 from localcluster import certificates
-from unit.uploadregistry import Registry
 
 
 @pytest.fixture(scope="module")

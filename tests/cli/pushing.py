@@ -8,8 +8,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+from cli.uploadregistry import Registry
 from imagebuild.cli.upload import Progress, push_directory
-from unit.uploadregistry import Registry
 
 
 class Push:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from cli.cliserver import Api, kubeconfig, serving
 from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.problem import ApiError, PodRefusedError, Problem
-from unit.cliserver import Api, kubeconfig, serving
 
 BUILDS = "/apis/imagebuild.dev/v1alpha1/namespaces/team-a/imagebuilds"
 

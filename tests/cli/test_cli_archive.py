@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cli.cliserver import Api, kubeconfig, serving
+from cli.uploadregistry import BASIC, Fault, Registry
 from imagebuild.cli import archive
 from imagebuild.cli.__main__ import run
 from imagebuild.cli.logs import Line
@@ -27,8 +29,6 @@ from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Essentials
 from imagebuild.runner.archive import archived
 from imagebuild.runner.journal import Journal
-from unit.cliserver import Api, kubeconfig, serving
-from unit.uploadregistry import BASIC, Fault, Registry
 
 SAID = [
     "#1 [1/1] RUN make",

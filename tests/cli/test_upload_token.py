@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.pushing import Push, noise
+from cli.uploadregistry import BASIC, Fault, Registry
 from imagebuild.cli.upload import UploadError
-from unit.pushing import Push, noise
-from unit.uploadregistry import BASIC, Fault, Registry
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from cli.cliserver import Api, kubeconfig, serving
 from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.configuration import in_cluster
 from imagebuild.cli.problem import Problem
-from unit.cliserver import Api, kubeconfig, serving
 
 RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 HOME = "/api/v1/namespaces/imagebuild-system/configmaps/"
