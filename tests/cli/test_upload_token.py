@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from cli.pushing import Push, noise
 from cli.uploadregistry import BASIC, Fault, Registry
 from imagebuild.cli.upload import UploadError
-
-
-@pytest.fixture
-def push(tmp_path: Path) -> Iterator[Push]:
-    registry = Registry()
-    with registry.serve() as host:
-        yield Push(tmp_path, registry, host)
 
 
 def pair(text: str) -> str:
@@ -42,9 +33,10 @@ def test_an_identity_token_is_given_for_one_of_the_registry(push: Push) -> None:
     assert ("grant_type=refresh_token" in asked, "pull%2Cpush" in asked, authorization, more) == (True, True, "", [])
 
 
-def test_a_token_that_expires_on_the_way_is_renewed(push: Push) -> None:
+def test_a_token_that_expires_on_the_way_is_renewed(push: Push, piece: int) -> None:
     push.registry.login, push.registry.token_uses = "bearer", 3
-    push.write("large", noise(18 << 20))
+    (push.directory / "Dockerfile").unlink()  # another archive beside it would use up the new token, too
+    push.write("large", noise(piece + 1000))
     push.login(auth=pair("me:hunter2"))
     push()
     assert len(push.registry.shown) > 1

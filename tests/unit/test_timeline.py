@@ -101,7 +101,7 @@ def test_a_line_is_read_as_it_was_written() -> None:
     assert parse(PREFIX + dump(found)) == found
 
 
-@pytest.mark.parametrize(("steps", "name"), [(40, 1000), (500, 1000), (20_000, 10)])
+@pytest.mark.parametrize(("steps", "name"), [(40, 1000), (500, 1000), (1_500, 10)])
 def test_a_line_has_a_limit_and_says_what_has_no_room(steps: int, name: int) -> None:
     many = tuple(Step(name="\u0416" * name, start=float(each), seconds=float(each)) for each in range(steps))
     text = dump(Timeline(since=LATER, steps=many))
@@ -114,7 +114,7 @@ def test_a_line_has_a_limit_and_says_what_has_no_room(steps: int, name: int) -> 
 
 def test_what_is_left_of_a_line_without_room_still_works_on_the_same_steps() -> None:
     chain = [
-        Step(name=f"{each:05}", start=0.0, seconds=each % 7, needs=(each - 1,) * (each > 0)) for each in range(900)
+        Step(name=f"{each:05}", start=0.0, seconds=each % 7, needs=(each - 1,) * (each > 0)) for each in range(400)
     ]
     found = parse(PREFIX + dump(Timeline(since=LATER, steps=tuple(chain))))
     assert found is not None

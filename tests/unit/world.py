@@ -90,7 +90,8 @@ class World:
         return [name for name, document in self.pods.items() if observe(document).live]
 
     def decide(self, *, verdict: Verdict | None = None, gone: str = "") -> steps.Decision:
-        return decide(self.build, self._context(verdict=verdict, gone=gone))
+        build = self.build
+        return decide(build, self._context(build, verdict=verdict, gone=gone))
 
     def settle(self, seconds: float = 0, *, most: int = _MOST_STEPS) -> ImageBuildStatus:
         """Lets time pass, and decides until nothing is left to do; with fewer steps the operator dies in between."""
@@ -108,11 +109,11 @@ class World:
         assert most < _MOST_STEPS, "deciding does not come to an end"
         return self.status
 
-    def _context(self, *, verdict: Verdict | None = None, gone: str = "") -> steps.Context:
+    def _context(self, build: ImageBuild, *, verdict: Verdict | None = None, gone: str = "") -> steps.Context:
         seen = tuple(observe(document) for document in self.view.values())
         return steps.Context(
             pods=seen,
-            config=within(self.config, self.build.namespace),
+            config=within(self.config, build.namespace),
             now=make.at(self.now),
             verdict=verdict,
             gone=gone,
@@ -152,7 +153,8 @@ class World:
         reason, message = self.refusal
         if message:
             wake_at = make.at(self.now + 30) if reason is Reason.QUOTA_EXCEEDED else None
-            return self._apply(refused(self.build, decision, reason, message, self._context(), wake_at=wake_at))
+            build = self.build
+            return self._apply(refused(build, decision, reason, message, self._context(build), wake_at=wake_at))
         name = decision.manifest["metadata"]["name"]
         assert not self.live(), "two pods of one name never live at once"
         assert name not in self.recorded, "a name that the status knows is never used again"
