@@ -65,13 +65,14 @@ def test_a_row_that_stays_is_drawn_once_and_nothing_in_it_is_markup() -> None:
 
 
 def test_somebody_types_at_a_real_terminal(tmp_path: Path) -> None:
+    (tmp_path / "said").write_text("one\ntwo\n")
     with terminal.opened(tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, hurried=True) as shell:
         shell.types("test -t 0 && stty size")
         shell.clears()
-        shell.types("for n in 1 2; do echo $n$n; done; sleep 100", until="22")
+        shell.types("tail -f said", until="two")
     assert f"{ROWS} {COLUMNS}" in shell.text
     assert picture.text(Cast("", tuple(shell.writes))).splitlines()[-4:-1] == [
-        "$ for n in 1 2; do echo $n$n; done; sleep 100",
-        "11",
-        "22",
+        "$ tail -f said",
+        "one",
+        "two",
     ]
