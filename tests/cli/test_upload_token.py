@@ -63,6 +63,13 @@ def test_a_login_that_does_not_do_is_named_and_not_shown(
     assert not re.search(r"wrong|old|hunter2", str(raised.value))
 
 
+def test_no_more_is_read_of_a_token_server_than_a_token_can_be(push: Push) -> None:
+    push.registry.login, push.registry.token_padding = "bearer", 1 << 20
+    push.login(auth=pair("me:hunter2"))
+    with pytest.raises(UploadError, match="answers without a token"):
+        push()
+
+
 def test_the_login_stays_with_the_registry(push: Push) -> None:
     """A place for uploads elsewhere, such as a bucket, is shown nothing."""
     push.registry.login = "basic"

@@ -35,6 +35,8 @@ class Fault:
 class Registry:
     login: str = ""
     """"", basic, or bearer."""
+    token_padding: int = 0
+    """Bytes in the token server's answers beside the token."""
     token_uses: int = 1_000_000
     """After so many requests a token has expired."""
     faults: list[Fault] = field(default_factory=list)
@@ -125,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         token = f"t{len(self.registry.tokens)}"
         self.registry.tokens[token] = self.registry.token_uses
-        self._answer(200, {}, json.dumps({"token": token}).encode())
+        self._answer(200, {}, json.dumps({"padding": "x" * self.registry.token_padding, "token": token}).encode())
 
     def _do(self, path: str, content: bytes) -> None:
         name = path.rpartition("/")[2]

@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from controller.objects import BUILDS, CLAIMS, KINDS, LEASES, PODS, Change, Document, Key, Objects, RefusedError
-from controller.protocol import DISCOVERY, Watch, error_event, merged, refusal, selector
+from controller.protocol import DISCOVERY, Fault, Request, Watch, error_event, merged, refusal, selector
 from imagebuild.api import names
 
 T = TypeVar("T")
@@ -29,48 +28,6 @@ _PATH = re.compile(
     r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status))?"
 )
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    verb: str
-    resource: str
-    """With its subresource: pods, imagebuilds/status."""
-    namespace: str = ""
-    name: str = ""
-    selector: str = ""
-
-
-def _open() -> asyncio.Event:
-    gate = asyncio.Event()
-    gate.set()
-    return gate
-
-
-@dataclass(slots=True)
-class Fault:
-    """What becomes of requests of this verb on this resource, so many times: an error, silence, or a lost answer."""
-
-    verb: str
-    resource: str
-    code: int = 0
-    reason: str = ""
-    message: str = ""
-    times: float = 1
-    name: str = ""
-    """Of the object; none: of all."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    late: bool = False
-    """The request is carried out at once, and the answer waits for the gate."""
-    lost: bool = False
-    """The request is carried out and never answered."""
-    gate: asyncio.Event = field(default_factory=_open)
-    """Until it is set there is no answer."""
-    met: int = 0
-
-    def meets(self, request: Request) -> bool:
-        meant = (self.verb, self.resource, self.name or request.name) == (request.verb, request.resource, request.name)
-        return meant and self.met < self.times
 
 
 class ApiServer:

@@ -1,10 +1,13 @@
-"""How an API server says things: watch streams, errors, lists of what it serves; and how it reads a merge patch."""
+"""What an API server is asked, and how it says things: faults, watch streams, errors, lists of what it serves; and how it
+reads a merge patch.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +15,48 @@ from aiohttp import web
 from controller.objects import BUILDS, KINDS, PODS, Change, Document, RefusedError
 from imagebuild.api import names
 from imagebuild.api.crd import crd
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    verb: str
+    resource: str
+    """With its subresource: pods, imagebuilds/status."""
+    namespace: str = ""
+    name: str = ""
+    selector: str = ""
+
+
+def _open() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
+@dataclass(slots=True)
+class Fault:
+    """What becomes of requests of this verb on this resource, so many times: an error, silence, or a lost answer."""
+
+    verb: str
+    resource: str
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+    times: float = 1
+    name: str = ""
+    """Of the object; none: of all."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
+    """The request is carried out at once, and the answer waits for the gate."""
+    lost: bool = False
+    """The request is carried out and never answered."""
+    gate: asyncio.Event = field(default_factory=_open)
+    """Until it is set there is no answer."""
+    met: int = 0
+
+    def meets(self, request: Request) -> bool:
+        meant = (self.verb, self.resource, self.name or request.name) == (request.verb, request.resource, request.name)
+        return meant and self.met < self.times
 
 
 class Watch:
