@@ -58,6 +58,7 @@ def _chart() -> Document:
         "name": "imagebuild",
         "description": "Container images built by rootless BuildKit in unprivileged pods",
         "type": "application",
+        "kubeVersion": ">=1.30.0-0",  # admission policies in v1, quantities in the CRD's rules
         "version": __version__,
         "appVersion": __version__,
     }
