@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from testbed.bench import builds, caches, control, scale, startup
+from testbed.bench import builds, caches, control, scale, startup, takeover
 from testbed.bench.measure import Group
 
-GROUPS: tuple[Group, ...] = (control.GROUP, scale.GROUP, builds.GROUP, caches.GROUP, startup.GROUP)
+GROUPS: tuple[Group, ...] = (
+    control.GROUP,
+    scale.GROUP,
+    takeover.GROUP,
+    builds.GROUP,
+    caches.GROUP,
+    startup.GROUP,
+)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from imagebuild.api.config import OperatorConfig, Retention
@@ -109,9 +110,9 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
 
 
 def _takeovers(bed: Bed, space: Kubectl, made: int, rounds: int) -> Iterator[Row]:
-    gone = takeovers(bed.kubectl, space, bed.directory / "two", SETTINGS, first=made, rounds=rounds)
-    for how, seconds in gone:
-        yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=made)
+    with outside_operators(bed.kubectl, bed.directory / "two", SETTINGS, 2) as operators:
+        for how, seconds in takeovers(space, operators, count(made), rounds=rounds, rested=False):
+            yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=made)
 
 
 def _aged(bed: Bed, space: Kubectl, made: int, touched: int) -> Iterator[Row]:
@@ -139,7 +140,12 @@ def _burst(course: Course, size: int, *, counts: bool = True) -> list[Any]:
     share = (course.operator.computed() - used) / seconds / (os.cpu_count() or 1)
     course.made += size
     say(f"{size} ImageBuilds at once: {size / seconds:.0f} pods/s; {course.made} are there")
-    until("all builds to succeed", lambda: _succeeded(course.space) == course.made, seconds=600, pause=1 + size / 1000)
+    until(
+        "all builds to succeed",
+        lambda: burst.succeeded(course.space) == course.made,
+        seconds=600,
+        pause=1 + size / 1000,
+    )
     if counts:
         course.bursts_at[size] = course.made - size
         course.bursts.setdefault(size, burst.Burst(size)).ours.append(seconds)
@@ -152,12 +158,6 @@ def _bare(course: Course, like: list[Any], config: OperatorConfig) -> None:
     seconds = asyncio.run(burst.bare_pods(course.space, like, config))
     course.bursts[len(like)].bare.append(seconds)
     say(f"{len(like)} bare pods at once: {len(like) / seconds:.0f}/s")
-
-
-def _succeeded(space: Kubectl) -> int:
-    """As the API server prints it: a tenth of the objects themselves."""
-    lines = space("get", "imagebuilds", "--no-headers", timeout=120).splitlines()
-    return sum(line.split()[1] == "Succeeded" for line in lines)
 
 
 def _standing(

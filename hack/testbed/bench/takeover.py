@@ -1,47 +1,86 @@
-"""Two operators, of which the one that leads goes: how long it is until a build that is applied then has its pod."""
+"""Two operators, of which the one that leads goes: how long it is until a build that is applied then has its pod.
+
+Group `takeover` does it with little and with much that is over already, and once the other one has nothing to do; group
+`scale` in the middle of a rollout, right after the other one has been started.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from testbed.bench import burst
+from testbed.bench.measure import Bed, Group, Row
 from testbed.kubectl import Kubectl, until
-from testbed.outside import OutsideOperator, outside_operators
+from testbed.kwok import simulated_node
+from testbed.outside import OutsideOperator, outside_operators, rest
+from testbed.space import namespaces
 
+NAME = "takeover"
 ENDS: dict[str, Callable[[OutsideOperator], object]] = {
     "stopped": OutsideOperator.stop,
     "killed": OutsideOperator.kill,
 }
+_SETTINGS: dict[str, Any] = {"limits": {"running": 200, "runningPerNamespace": 200}}
+
+
+def measure(bed: Bed) -> Iterator[Row]:
+    sizes, rounds = ((3,), 1) if bed.quick else ((20, 10_000), 5)
+    numbers, kubectl = count(), bed.kubectl
+    with (
+        namespaces(kubectl, "bench", "takeover") as (space,),
+        simulated_node(kubectl, bed.directory, seconds=1),
+        outside_operators(kubectl, bed.directory, _SETTINGS, 2) as operators,
+    ):
+        for size in sizes:
+            _fill(space, operators, size)
+            for word, seconds in takeovers(space, operators, numbers, rounds=rounds, rested=True):
+                name = f"leader {word} → a build applied then has its pod"
+                yield Row(group=NAME, name=name, unit="s", samples=tuple(seconds), at=size)
+
+
+def _fill(space: Kubectl, operators: Sequence[OutsideOperator], size: int) -> None:
+    """So many more ImageBuilds that are over."""
+    for operator in operators:
+        operator.start_if_it_has_ended()
+    asyncio.run(burst.marked_done(space, (f"over-{size}-{number}" for number in range(size))))
+    until(f"{size} ImageBuilds to be over", lambda: burst.succeeded(space) >= size, seconds=600, pause=1)
 
 
 def takeovers(
-    kubectl: Kubectl, space: Kubectl, directory: Path, settings: dict[str, Any], *, first: int, rounds: int
+    space: Kubectl, operators: Sequence[OutsideOperator], numbers: Iterator[int], *, rounds: int, rested: bool
 ) -> Iterator[tuple[str, list[float]]]:
-    """How the leader went, and the seconds from then on. `first`: the number of the first build to apply."""
-    numbers = count(first)
-    with outside_operators(kubectl, directory, settings, 2) as operators:
-        for word, end in ENDS.items():
-            yield word, [_takeover(space, operators, end, next(numbers)) for _ in range(rounds)]
+    """How the leader went, and the seconds from then on. `numbers`: of the builds to apply."""
+    for word, end in ENDS.items():
+        yield word, [_takeover(space, operators, end, next(numbers), rested=rested) for _ in range(rounds)]
 
 
 def _takeover(
-    space: Kubectl, operators: list[OutsideOperator], end: Callable[[OutsideOperator], object], number: int
+    space: Kubectl,
+    operators: Sequence[OutsideOperator],
+    end: Callable[[OutsideOperator], object],
+    number: int,
+    *,
+    rested: bool,
 ) -> float:
     for operator in operators:
         operator.start_if_it_has_ended()
     leader = until("one to lead, and one to stand by", lambda: _leader(operators), seconds=120)
+    for operator in operators if rested else ():
+        rest(operator)
     begun = time.perf_counter()
     end(leader)
     asyncio.run(burst.builds(space, burst.ids(number, 1)))
     return time.perf_counter() - begun
 
 
-def _leader(operators: list[OutsideOperator]) -> OutsideOperator | None:
+def _leader(operators: Sequence[OutsideOperator]) -> OutsideOperator | None:
     if not all(operator.is_ready() for operator in operators):
         return None
     return next((operator for operator in operators if operator.leads()), None)
+
+
+GROUP = Group(name=NAME, about="how long nobody leads, with few builds and with many", minutes=7, measure=measure)
