@@ -10,7 +10,7 @@ from pathlib import Path
 
 from localcluster.work import Failure
 from testbed import collector, egress, faults, frontend, mutualtls
-from testbed.kubectl import Kubectl, KubectlError, until
+from testbed.kubectl import Document, Kubectl, KubectlError, until
 from testbed.place import ROOT, Place
 
 NAMESPACE = "imagebuild-system"
@@ -140,13 +140,18 @@ def rolled_out(kubectl: Kubectl) -> None:
         kubectl.within(namespace)("rollout", "status", workload, "--timeout=120s", timeout=130)
 
 
+def _alive(kubectl: Kubectl) -> list[Document]:
+    """Pods that have not ended: what a node has evicted stays as an object."""
+    return [pod for pod in kubectl.items("pods") if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+
+
 @contextmanager
 def without_operator(kubectl: Kubectl) -> Iterator[None]:
     """It is taken away, and comes back at the end. `kubectl` is of its namespace."""
     replicas = kubectl.get(DEPLOYMENT)["spec"]["replicas"]
     try:
         kubectl("scale", DEPLOYMENT, "--replicas=0")
-        until("the operator in the cluster to be gone", lambda: not kubectl.items("pods"), seconds=120)
+        until("the operator in the cluster to be gone", lambda: not _alive(kubectl), seconds=120)
         yield
     finally:
         kubectl("scale", DEPLOYMENT, f"--replicas={replicas}")
