@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _WORKERS = 20
 _WATCHES = 2
+_TAKEOVER = "takeover"
 WATCHER = "watcher for "
 """How kopf begins the names of its watches' tasks."""
 
@@ -88,10 +89,13 @@ class App:
         if self._lease is None:
             self._work()
 
-    async def take_over(self) -> None:
-        """Works, once it has compared what it knows with whole lists. By its watches alone it may not know what the one
-        that led before has done last, and would do it again. Little of the lists is news, so they cost little."""
-        await self._sweep()
+    def take_over(self) -> None:
+        """It leads, and works as soon as it has compared what it knows with whole lists: by its watches alone it may not
+        know what the one that led before has done last, and would do it again."""
+        self._supervise(_TAKEOVER, self._take_over())
+
+    async def _take_over(self) -> None:
+        await self._sweep()  # little of the lists is news, so they cost little
         self._work()
 
     def _work(self) -> None:
@@ -195,8 +199,9 @@ class App:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """None of the tasks ends by itself; one that did would leave an operator that looks alive and does nothing."""
-        if task.cancelled():
+        """Only the takeover ends by itself; another one that did would leave an operator that looks alive and does
+        nothing."""
+        if task.cancelled() or (task.get_name() == _TAKEOVER and task.exception() is None):
             return
         self.give_up(f"the task {task.get_name()} ended", task.exception())
 

@@ -173,8 +173,8 @@ class Candidate(Protocol):
     swept: asyncio.Event
     """It could work."""
 
-    async def take_over(self) -> None:
-        """Begins to work; may take its time."""
+    def take_over(self) -> None:
+        """Begins to work."""
 
 
 @contextlib.asynccontextmanager
@@ -194,7 +194,8 @@ async def _hold(lease: Lease, candidate: Candidate, end: Callable[[int], Any]) -
     try:
         await candidate.swept.wait()  # whoever could work at once is to come first
         await lease.acquire()
-        await asyncio.gather(candidate.take_over(), lease.keep())
+        candidate.take_over()
+        await lease.keep()  # in this task, which was there before kopf: at its end kopf waits 5 s for others
     except Exception as error:  # noqa: BLE001 whatever it is: who cannot renew must be gone before another leads
         ours = None if isinstance(error, LostError) else error
         _log.critical("leads no more and ends: %s", error, exc_info=ours)
