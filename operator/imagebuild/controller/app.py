@@ -90,17 +90,17 @@ class App:
             self._work()
 
     def take_over(self) -> None:
-        """It leads, and works as soon as it has compared what it knows with whole lists: by its watches alone it may not
-        know what the one that led before has done last, and would do it again."""
-        self._supervise(_TAKEOVER, self._take_over())
+        """It leads, and works as soon as it has compared what it knows with whole lists: by its watches alone it may
+        not know what the one that led before has done last, and would do it again."""
+        if not self.ending:
+            self._supervise(_TAKEOVER, self._take_over())
 
     async def _take_over(self) -> None:
         await self._sweep()  # little of the lists is news, so they cost little
-        self._work()
+        if not self.broken:
+            self._work()
 
     def _work(self) -> None:
-        if self.ending or self.broken:
-            return
         self.works = True
         for key, over in self.store.builds():
             self.queue.add(key, later=over)
