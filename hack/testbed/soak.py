@@ -43,8 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "Needs hack/cluster up and hack/images; disturbs everything else that uses the operator.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    told = "kill the operator again and again while builds run"
-    kill = verbs.add_parser("kills", help=told)
+    kill = verbs.add_parser("kills", help="kill the operator again and again while builds run")
     kill.add_argument("--builds", type=int, default=1000, help="on a simulated node (default: %(default)s)")
     kill.add_argument("--real", type=int, default=40, help="on real nodes (default: %(default)s)")
     kill.add_argument("--kills", type=int, default=200, help="default: %(default)s")
