@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from imagebuild.api.config import OperatorConfig, Retention
@@ -18,7 +17,6 @@ from testbed.bench import burst
 from testbed.bench.api import builds_path
 from testbed.bench.bare import configuration
 from testbed.bench.measure import Bed, Group, Row
-from testbed.bench.takeover import takeovers
 from testbed.kills import wrong
 from testbed.kubectl import Document, Kubectl, until
 from testbed.kwok import simulated_node
@@ -45,13 +43,12 @@ class Plan:
     finished: int
     """ImageBuilds that are over at the end."""
     touched: int
-    takeovers: int
     seconds: int
     """How long a build runs: longer than a burst of a thousand takes, as any does, so that nothing ends meanwhile."""
 
 
-QUICK = Plan(bursts={20: 1}, finished=20, touched=20, takeovers=0, seconds=1)
-_LONG = Plan(bursts={100: 5, 1000: 4, 5000: 1}, finished=10_000, touched=1000, takeovers=3, seconds=15)
+QUICK = Plan(bursts={20: 1}, finished=20, touched=20, seconds=1)
+_LONG = Plan(bursts={100: 5, 1000: 4, 5000: 1}, finished=10_000, touched=1000, seconds=15)
 
 
 @dataclass(slots=True)
@@ -83,8 +80,7 @@ def measure(bed: Bed) -> Iterator[Row]:
             course = Course(space, operator)
             yield from _all_bursts(course, plan)
             yield from _right(course, record)
-        if plan.takeovers:
-            yield from _takeovers(bed, space, course.made, plan.takeovers)
+        if not bed.quick:
             yield from _aged(bed, space, course.made, plan.touched)
 
 
@@ -107,12 +103,6 @@ def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
         _burst(course, plan.finished - course.made, counts=False)
         yield from _standing(course.space, course.operator, course.made, plan.touched, "each with its pod")
     yield from _bursts(course)
-
-
-def _takeovers(bed: Bed, space: Kubectl, made: int, rounds: int) -> Iterator[Row]:
-    with outside_operators(bed.kubectl, bed.directory / "two", SETTINGS, 2) as operators:
-        for how, seconds in takeovers(space, operators, count(made), rounds=rounds, rested=False):
-            yield _row(f"leader {how} → a build applied then has its pod", "s", seconds, at=made)
 
 
 def _aged(bed: Bed, space: Kubectl, made: int, touched: int) -> Iterator[Row]:

@@ -1,8 +1,5 @@
-"""Two operators, of which the one that leads goes: how long it is until a build that is applied then has its pod.
-
-Group `takeover` does it with little and with much that is over already, and once the other one has nothing to do; group
-`scale` in the middle of a rollout, right after the other one has been started.
-"""
+"""Group `takeover`: two operators, of which the one that leads goes, and how long it is until a build that is applied
+then has its pod; with little and with much that is over already."""
 
 from __future__ import annotations
 
@@ -37,9 +34,10 @@ def measure(bed: Bed) -> Iterator[Row]:
     ):
         for size in sizes:
             _fill(space, operators, size)
-            for word, seconds in takeovers(space, operators, numbers, rounds=rounds, rested=True):
+            for word, end in ENDS.items():
                 name = f"leader {word} → a build applied then has its pod"
-                yield Row(group=NAME, name=name, unit="s", samples=tuple(seconds), at=size)
+                seconds = tuple(_takeover(space, operators, end, next(numbers)) for _ in range(rounds))
+                yield Row(group=NAME, name=name, unit="s", samples=seconds, at=size)
 
 
 def _fill(space: Kubectl, operators: Sequence[OutsideOperator], size: int) -> None:
@@ -50,26 +48,14 @@ def _fill(space: Kubectl, operators: Sequence[OutsideOperator], size: int) -> No
     until(f"{size} ImageBuilds to be over", lambda: burst.succeeded(space) >= size, seconds=600, pause=1)
 
 
-def takeovers(
-    space: Kubectl, operators: Sequence[OutsideOperator], numbers: Iterator[int], *, rounds: int, rested: bool
-) -> Iterator[tuple[str, list[float]]]:
-    """How the leader went, and the seconds from then on. `numbers`: of the builds to apply."""
-    for word, end in ENDS.items():
-        yield word, [_takeover(space, operators, end, next(numbers), rested=rested) for _ in range(rounds)]
-
-
 def _takeover(
-    space: Kubectl,
-    operators: Sequence[OutsideOperator],
-    end: Callable[[OutsideOperator], object],
-    number: int,
-    *,
-    rested: bool,
+    space: Kubectl, operators: Sequence[OutsideOperator], end: Callable[[OutsideOperator], object], number: int
 ) -> float:
+    """Seconds from its end on, once both have nothing to do. `number`: of the build to apply."""
     for operator in operators:
         operator.start_if_it_has_ended()
     leader = until("one to lead, and one to stand by", lambda: _leader(operators), seconds=120)
-    for operator in operators if rested else ():
+    for operator in operators:
         rest(operator)
     there = burst.pods(space)
     begun = time.perf_counter()
