@@ -26,7 +26,7 @@ from testbed.place import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.disruptive]
 
-(SHOWN,) = (block for block in blocks(ROOT / "docs" / "namespaced.md") if block.is_kustomization)
+(SHOWN,) = (block for block in blocks(ROOT / "docs" / "namespaced.md") if "manifests/namespaced]" in block.text)
 ROLE = ROOT / "manifests" / "namespaced" / "watched" / "role.yaml"
 
 
