@@ -1,4 +1,4 @@
-"""A registry to push to, and what is large to the command line made small."""
+"""An API server to ask, a registry to push to, and what is large to the command line made small."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from cli.cliserver import Api, kubeconfig, serving
 from cli.pushing import Push
 from cli.uploadregistry import Registry
+from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.upload import pack, registry
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(api: Api, tmp_path: Path) -> Cluster:
+    return Cluster.connect(kubeconfig(tmp_path, api.url), None, None)
 
 
 @pytest.fixture

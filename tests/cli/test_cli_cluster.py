@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.cliserver import Api, kubeconfig, serving
+from cli.cliserver import Api, kubeconfig
 from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.problem import ApiError, PodRefusedError, Problem
 
 BUILDS = "/apis/imagebuild.dev/v1alpha1/namespaces/team-a/imagebuilds"
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def cluster(api: Api, tmp_path: Path) -> Cluster:
-    return Cluster.connect(kubeconfig(tmp_path, api.url), None, None)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.cliserver import Api, kubeconfig, serving
+from cli.cliserver import Api
 from imagebuild.cli.cluster import Cluster
 from imagebuild.cli.configuration import in_cluster
 from imagebuild.cli.problem import Problem
@@ -18,17 +16,6 @@ HOME = "/api/v1/namespaces/imagebuild-system/configmaps/"
 DEPLOYMENT = "/apis/apps/v1/namespaces/imagebuild-system/deployments/imagebuild-operator"
 CONFIGURATION = {"data": {"config.yaml": "builder: {image: found}"}}
 FORBIDDEN = (403, {"message": "no"})
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def cluster(api: Api, tmp_path: Path) -> Cluster:
-    return Cluster.connect(kubeconfig(tmp_path, api.url), None, None)
 
 
 def rules(*names: str) -> tuple[int, Any]:
