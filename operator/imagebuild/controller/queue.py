@@ -129,8 +129,7 @@ class WorkQueue:
     def _hold(self, key: Key) -> None:
         self._held.add(key)
         self._dirty.pop(key, None)
-        if (planned := self._timers.pop(key, None)) is not None:
-            planned[1].cancel()  # it is earlier than the server wants, or does not matter
+        self.plan(key, None)  # what was planned is earlier than the server wants, or does not matter
 
 
 def pause(failures: int, error: Exception, pace: Pace) -> float:
