@@ -61,8 +61,8 @@ def _flags(arguments: list[str]) -> argparse.Namespace:
         prog="hack/bench",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Measures how fast it is, and writes the tables and plots of docs/benchmarks.md, group by group.\n"
-        "Needs hack/cluster up and hack/images, and a machine that does nothing else meanwhile. For control and\n"
-        "scale the operator in the cluster is taken away, and one beside the cluster does its work.",
+        "Needs hack/cluster up and hack/images, and a machine that does nothing else meanwhile. For control,\n"
+        "scale and takeover the operator in the cluster is taken away, and others beside it do its work.",
         epilog=f"groups:\n{lines}\n\nIf one is interrupted, run it again; the figures of the others are kept.",
     )
     parser.add_argument("groups", metavar="GROUP", nargs="*", help="default: all, one by one")
