@@ -105,6 +105,7 @@ class Desk:
         (directory / "imagebuild").symlink_to(ROOT)
         self.write("manifests/argocd/argocd-cm.yaml", (ROOT / "manifests/argocd/argocd-cm.yaml").read_text())
         self.write("id_ed25519", "not a key\n")
+        self.write("puller.json", '{"auths": {}}')
         certificates.authority(self._here, "client", "client")
         (directory / ".aws").mkdir()
         (directory / ".aws" / "credentials").write_text("[default]\n")
@@ -154,6 +155,7 @@ def desk(story: Story, repository: Repository, tmp_path: Path) -> Iterator[Desk]
         "registry.example.com": f"{story.place.registry}/e2e/{story.namespace}",
         "namespace builds": f"namespace {builds}",
         "namespace: argocd": f"namespace: {story.namespace}",
+        "imagebuild-system imagebuild-seccomp": story.namespace,
         "-n builds": f"-n {builds}",
         "--namespace=builds": f"--namespace={builds}",
     }
@@ -163,14 +165,14 @@ def desk(story: Story, repository: Repository, tmp_path: Path) -> Iterator[Desk]
 
 @pytest.mark.parametrize("page", [page for page in TYPED if page.name != "lifecycle.md"], ids=title)
 def test_what_a_page_tells_to_type_works(desk: Desk, page: Path) -> None:
-    for block in blocks(page):
-        if found := re.match(r"# (\S+\.yaml)\n", block.text):
-            desk.write(found[1], block.text)
-    typed = [block.text for block in shell(page)]
-    if not any(INSTALLED in text for text in typed):
+    typed = shell(page)
+    if not any(INSTALLED in block.text for block in typed):
         desk.types(INSTALLED)
-    for text in typed:
-        desk.types(text, CI_JOB_TOKEN="t")
+    for block in blocks(page):  # in the order of the page: a later file may have the name of an earlier one
+        if block in typed:
+            desk.types(block.text, CI_JOB_TOKEN="t")
+        elif block.info == "yaml" and (named := re.match(r"# (\S+\.yaml)\b", block.text)):
+            desk.write(named[1], block.text)
 
 
 def test_a_build_is_repeated_cancelled_and_suspended_as_the_page_says(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,16 +160,34 @@ def test_install_yaml_names_every_image_by_its_digest(released: Release) -> None
     assert policy["spec"]["variables"][0] == {"name": "image", "expression": f'"{released.image("builder")}"'}
 
 
-def test_settings_of_ones_own_go_into_a_kustomization_beside_it(
-    released: Release, place: Place, tmp_path: Path
-) -> None:
-    (shown,) = (block for block in blocks(ROOT / "docs" / "install.md") if block.info == "yaml release")
-    (tmp_path / "kustomization.yaml").write_text(shown.text)
-    shutil.copy(released.output / "install.yaml", tmp_path)
-    words = [place.kubectl, "kustomize", str(tmp_path)]
-    made = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
-    (config,) = (each for each in yaml.safe_load_all(made) if _is_configuration(each))
+@pytest.fixture
+def beside(released: Release, place: Place, tmp_path: Path) -> Callable[[str], list[Document]]:
+    """The objects of the kustomization beside install.yaml that docs/install.md shows with these words in it."""
+
+    def made(words: str) -> list[Document]:
+        told = (block for block in blocks(ROOT / "docs" / "install.md") if block.info == "yaml release")
+        (shown,) = (block for block in told if words in block.text)
+        (tmp_path / "kustomization.yaml").write_text(shown.text)
+        shutil.copy(released.output / "install.yaml", tmp_path)
+        command = [place.kubectl, "kustomize", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        return list(yaml.safe_load_all(done.stdout))
+
+    return made
+
+
+def test_settings_of_ones_own_go_into_a_kustomization_beside_it(beside: Callable[[str], list[Document]]) -> None:
+    (config,) = (each for each in beside("isolation: Userns") if _is_configuration(each))
     assert yaml.safe_load(config["data"]["config.yaml"])["isolation"] == "Userns"
+
+
+def test_going_back_takes_all_of_it_but_the_crd(released: Release, beside: Callable[[str], list[Document]]) -> None:
+    def names(documents: Iterable[Document]) -> set[tuple[str, str]]:
+        return {(each["kind"], each["metadata"]["name"]) for each in documents}
+
+    crd = ("CustomResourceDefinition", "imagebuilds.imagebuild.dev")
+    assert names(beside("$patch: delete")) == names(released.installed) - {crd}
+    assert crd in names(released.installed)
 
 
 def _is_configuration(document: Document) -> bool:
