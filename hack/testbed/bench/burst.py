@@ -92,10 +92,31 @@ async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig
         begun = time.perf_counter()
         await _each(manifests, lambda manifest: cluster.call("POST", path, manifest))
         took = time.perf_counter() - begun
-        at_once = {"gracePeriodSeconds": 0}
-        paths = (pods_path(space.namespace, manifest["metadata"]["name"]) for manifest in manifests)
-        await _each(paths, lambda path: cluster.call("DELETE", path, at_once))
+        await _removed(cluster, (pods_path(space.namespace, manifest["metadata"]["name"]) for manifest in manifests))
         return took
+
+
+async def only_created(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Document]]:
+    """Creates ImageBuilds while there is no operator: how long it took, and what was created."""
+    made: list[Document] = []
+    async with connected(space) as cluster:
+
+        async def create(name: str) -> None:
+            made.append(await cluster.call("POST", builds_path(space.namespace), build(name)))
+
+        begun = time.perf_counter()
+        await _each(ids, create)
+        return time.perf_counter() - begun, made
+
+
+async def removed(space: Kubectl, made: list[Document]) -> None:
+    async with connected(space) as cluster:
+        await _removed(cluster, (builds_path(space.namespace, each["metadata"]["name"]) for each in made))
+
+
+async def _removed(cluster: Cluster, paths: Iterable[str]) -> None:
+    at_once = {"gracePeriodSeconds": 0}
+    await _each(paths, lambda path: cluster.call("DELETE", path, at_once))
 
 
 async def touch(space: Kubectl, ids: Iterable[str]) -> None:

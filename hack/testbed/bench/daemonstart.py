@@ -14,10 +14,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
-_PYTHON = ("python3", "-S", "-E", "-B")
+_PLAIN = ("python3", "-B")
+_PYTHON = (*_PLAIN, "-S", "-E")
 _RUNNER = "/opt/imagebuild"
 _BEFORE = "imagebuild.runner.__main__, imagebuild.runner.session"
 _MEANWHILE = "imagebuild.runner.course, imagebuild.runner.registry, imagebuild.runner.existing"
@@ -38,8 +40,8 @@ _STARTS = {
 """The runner finds its plan where it is in a build pod."""
 
 
-def until_it_answers(argv: list[str]) -> float:
-    """Milliseconds; the programs are gone afterwards."""
+def until_it_answers(argv: list[str]) -> tuple[float, float]:
+    """Milliseconds, and those from TERM until all is gone."""
     began = time.monotonic()
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(argv, cwd=_RUNNER, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
@@ -47,10 +49,10 @@ def until_it_answers(argv: list[str]) -> float:
         if process.poll() is not None or time.monotonic() > began + _SECONDS:
             raise SystemExit(f"{argv[0]} did not start buildkitd; it ended with {process.poll()}")
         time.sleep(_PAUSE)
-    took = (time.monotonic() - began) * 1000
+    answered = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=_SECONDS)
-    return took
+    return (answered - began) * 1000, (time.monotonic() - answered) * 1000
 
 
 def _answers() -> bool:
@@ -64,20 +66,24 @@ def _answers() -> bool:
             return False
 
 
-def until_it_ends(*words: str) -> float:
+def until_it_ends(code: str, python: tuple[str, ...] = _PYTHON) -> float:
     began = time.monotonic()
-    subprocess.run([*_PYTHON, *words], cwd=_RUNNER, check=True, timeout=_SECONDS)
+    subprocess.run([*python, "-c", code], cwd=_RUNNER, check=True, timeout=_SECONDS)
     return (time.monotonic() - began) * 1000
 
 
 def main(times: int) -> None:
-    found: dict[str, list[float]] = {"python": [], "imports": [], "all": [], "buildkitd": [], "runner": []}
+    found = defaultdict[str, list[float]](list)
     for number in range(times):
-        found["python"].append(until_it_ends("-c", "pass"))
-        found["imports"].append(until_it_ends("-c", f"import {_BEFORE}"))
-        found["all"].append(until_it_ends("-c", f"import {_BEFORE}, {_MEANWHILE}"))
+        found["python"].append(until_it_ends("pass"))
+        found["imports"].append(until_it_ends(f"import {_BEFORE}"))
+        found["site"].append(until_it_ends(f"import {_BEFORE}", _PLAIN))
+        found["source"].append(until_it_ends(f"import {_BEFORE}", (*_PYTHON, "-X", "pycache_prefix=/nowhere")))
+        found["all"].append(until_it_ends(f"import {_BEFORE}, {_MEANWHILE}"))
         for name in [*_STARTS][:: 1 if number % 2 else -1]:
-            found[name].append(until_it_answers(_STARTS[name]))
+            took, ended = until_it_answers(_STARTS[name])
+            found[name].append(took)
+            found[f"{name} ended"].append(ended)
             for left in _WORK.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
     print(json.dumps(found), flush=True)

@@ -27,6 +27,8 @@ from testbed.space import namespaces
 BUILDS = "builds of all those"
 NOT_ONE = "those of them that had not exactly one pod"
 _BEHIND = "its pod's end → its terminal status, of builds created at once"
+_BY_HAND = "ImageBuilds created at once by a client, and then their pods, with no operator there"
+_ALONE = "those pods alone"
 AMISS = "statuses of theirs that are not as their pods were"
 _MANY = 100_000
 SETTINGS: dict[str, Any] = {
@@ -78,10 +80,26 @@ def measure(bed: Bed) -> Iterator[Row]:
             Record(space, directory / "pods.jsonl") as record,
         ):
             course = Course(space, operator)
+            yield from _by_hand(course, plan)
             yield from _all_bursts(course, plan)
             yield from _right(course, record)
         if not bed.quick:
             yield from _aged(bed, space, course.made, plan.touched)
+
+
+def _by_hand(course: Course, plan: Plan) -> Iterator[Row]:
+    """Before there is an operator: what the cluster alone makes of ImageBuilds and their pods."""
+    space, config = course.space, configuration(course.space.place, SETTINGS)
+    for size, rounds in plan.bursts.items():
+        both, pods = list[float](), list[float]()
+        for _ in range(rounds):
+            creating, made = asyncio.run(burst.only_created(space, burst.ids(0, size)))
+            pods.append(asyncio.run(burst.bare_pods(space, made, config)))
+            both.append(creating + pods[-1])
+            asyncio.run(burst.removed(space, made))
+            say(f"{size} ImageBuilds and their pods by hand: {size / both[-1]:.0f}/s")
+        yield _row(_ALONE, "pods/s", [size / each for each in pods], at=size)
+        yield _row(_BY_HAND, "pods/s", [size / each for each in both], at=size, beside=_ALONE)
 
 
 def _all_bursts(course: Course, plan: Plan) -> Iterator[Row]:
@@ -223,4 +241,4 @@ def _row(name: str, unit: str, samples: list[float] | list[int], **more: Any) ->
     return Row(group="scale", name=name, unit=unit, samples=tuple(samples), **more)
 
 
-GROUP = Group(name="scale", about="many builds at once, and many that are over", minutes=20, measure=measure)
+GROUP = Group(name="scale", about="many builds at once, and many that are over", minutes=25, measure=measure)

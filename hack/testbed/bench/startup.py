@@ -25,9 +25,12 @@ OWN, RUNNER = "buildkitd by itself, until it answers", "the runner's start, unti
 _KINDS = {
     "python": "an empty Python, from start to end",
     "imports": "Python and what the runner loads before it starts buildkitd",
+    "site": "that, without -S and -E",
+    "source": "that, without byte code in the image",
     "all": "Python and all that the runner loads: the rest while buildkitd starts",
     "buildkitd": OWN,
     "runner": RUNNER,
+    "buildkitd ended": "buildkitd by itself, from TERM to its end",
 }
 _VOLUMES = (0, 4, 8, 16)
 _SECONDS = 300
