@@ -176,7 +176,7 @@ def test_what_a_page_tells_to_type_works(desk: Desk, page: Path) -> None:
 
 
 def test_a_build_is_repeated_cancelled_and_suspended_as_the_page_says(desk: Desk) -> None:
-    again, cancel, suspend = (block.text for block in shell(ROOT / "docs" / "howto" / "lifecycle.md"))
+    again, _, cancel, suspend = (block.text for block in shell(ROOT / "docs" / "howto" / "lifecycle.md"))
     desk.story.apply({"dockerfile": {"inline": WAITS}, "output": {"discard": True}}, name="shop")
     desk.story.reaches("shop", phase="Running")
     desk.types(again)
@@ -187,6 +187,15 @@ def test_a_build_is_repeated_cancelled_and_suspended_as_the_page_says(desk: Desk
     until("the third run", lambda: desk.story.status("shop").get("run", {}).get("number") == 3, seconds=120)
     desk.types(suspend)
     desk.story.reaches("shop", reason="Suspended")
+
+
+def test_a_rebuild_is_waited_for_as_the_page_says(desk: Desk) -> None:
+    _, awaited, *_ = (block.text for block in shell(ROOT / "docs" / "howto" / "lifecycle.md"))
+    desk.story.apply({"dockerfile": {"inline": "FROM scratch\n"}, "output": {"discard": True}}, name="shop")
+    desk.story.finished("shop")
+    desk.types(awaited)
+    status = desk.story.status("shop")
+    assert (status["run"]["number"], status["phase"]) == (2, "Succeeded")
 
 
 @pytest.mark.parametrize("block", JOBS, ids=str)

@@ -36,7 +36,8 @@ class BranchCache(Model):
     base: GitRefName | None = None
     """The branch whose cache a new branch starts from. Default: the default branch of the remote."""
     scope: Annotated[str | None, text(128)] = None
-    """Builds with the same scope, source and branch share a ref. Default: Dockerfile path and target."""
+    """Builds with the same scope, source and branch share a ref. Default: context directory, Dockerfile
+    path and target."""
     imports: Annotated[CacheImport | None, Field(alias="import")] = None
     """Default CurrentElseBase: the current branch's ref if it exists, else the base branch's."""
     export: CacheExport | None = None

@@ -63,7 +63,7 @@ class GitSource(Model):
 
 
 class HttpSource(Model):
-    """A tar archive behind a URL: plain, or compressed by gzip, bzip2 or xz."""
+    """A tar archive behind a URL: plain, or compressed by gzip, bzip2, xz or zstd."""
 
     url: Annotated[
         str,
@@ -125,7 +125,7 @@ class Source(Model):
     git: GitSource | None = None
     """A commit of a git repository. Without branch, tag, ref and commit: the tip of the remote's default branch."""
     http: HttpSource | None = None
-    """A tar archive behind a URL: plain, or compressed by gzip, bzip2 or xz."""
+    """A tar archive behind a URL: plain, or compressed by gzip, bzip2, xz or zstd."""
     oci: OciSource | None = None
     """An artifact, as `oras push` and `flux push artifact` make it, or the files of an image."""
     volume: VolumeSource | None = None

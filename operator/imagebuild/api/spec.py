@@ -170,8 +170,8 @@ class ImageBuildSpec(Model):
     retry_limit: Annotated[int | None, Field(ge=0, le=10)] = None
     """How often a run is tried again after a fault of the infrastructure. Default: the operator's, 3."""
     ttl_after_finished: Duration | None = None
-    """Delete this ImageBuild so long after its run has ended. One that Argo CD or Flux keeps is never deleted: they
-    would create it again. Default: never."""
+    """Delete this ImageBuild so long after its run has ended. One that Argo CD, Flux or Helm keeps is never deleted:
+    they would create it again. Default: never."""
     suspend: bool | None = None
     """Start nothing, and stop what runs, until it is false again. A run that was stopped starts over then."""
     concurrency: Concurrency | None = None

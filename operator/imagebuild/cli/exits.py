@@ -28,7 +28,7 @@ MEANINGS = {
     Exit.STOPPED: "The build was cancelled, or a newer one took its place.",
     Exit.TOO_LATE: "The build passed a limit of time, or was not over when `--timeout` of `wait` was.",
     Exit.USAGE: "The command line is wrong; nothing was done.",
-    Exit.INTERRUPTED: "Ctrl-C. The build goes on.",
+    Exit.INTERRUPTED: "Ctrl-C at a terminal. The build goes on.",
 }
 
 

@@ -27,7 +27,7 @@ from imagebuild.cli.terminal import Screen
 @job_flags
 @click.option("--detach", is_flag=True, help="Do not wait for it: print its name.")
 @click.option("-q", "--quiet", is_flag=True, help="No log and no states: only the result.")
-@click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C and TERM cancel the build. Default: it goes on.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C and TERM cancel the build. Default: in a CI job.")
 @show.output_option
 @place
 @in_session
