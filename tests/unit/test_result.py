@@ -135,6 +135,19 @@ def test_a_reason_that_is_not_in_the_table_is_unknown(text: str) -> None:
     assert read == BuildResult(essentials=Essentials(reason=Reason.UNKNOWN, message="look"))
 
 
+@pytest.mark.parametrize("digest", ["latest@evil", "", "sha256:" + "A" * 64, DIGEST + "\n"])
+def test_a_digest_that_is_none_is_left_out(digest: str) -> None:
+    read = parse(json.dumps({"reason": "StepFailed", "digest": digest}))
+    assert read == BuildResult(essentials=Essentials(reason=Reason.STEP_FAILED))
+
+
+def test_images_that_are_none_are_left_out() -> None:
+    images = ["not an image; $(x)", "[fd00::1]:5000/shop:1", "-x", "registry.example.com/shop:1\n", ""]
+    read = parse(json.dumps({"reason": "Built"}) + "\n" + json.dumps({"images": images}))
+    assert read is not None
+    assert read.details.images == ("[fd00::1]:5000/shop:1",)
+
+
 def test_details_that_no_status_can_hold_are_left_out() -> None:
     read = parse('{"reason":"Built"}\n{"steps_total": 1e999}')
     assert read == BuildResult(essentials=Essentials(reason=Reason.BUILT))

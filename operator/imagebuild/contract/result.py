@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,8 @@ __all__ = ["LIMIT", "BuildResult", "CacheRef", "Details", "Essentials", "Failure
 
 LIMIT = 2048
 """Bytes. The kubelet keeps 4,096 per container and 12 KiB per pod, which injected sidecars share."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REFERENCE = re.compile(r"[\w\[][\w.:/@\[\]-]*", re.ASCII)
 
 
 class LookUp(StrEnum):
@@ -117,7 +120,16 @@ def parse(text: str) -> BuildResult | None:
         details = decode(Details, json.loads(rest.partition("\n")[0]))
     except (ValueError, RecursionError):
         details = Details()
-    return BuildResult(essentials=essentials, details=details)
+    return _of_its_form(essentials, details)
+
+
+def _of_its_form(essentials: Essentials, details: Details) -> BuildResult:
+    """Without a digest and without images that are none: others deploy what they name."""
+    digest = essentials.digest if _DIGEST.fullmatch(essentials.digest or "") else None
+    images = tuple(image for image in details.images if _REFERENCE.fullmatch(image))
+    return BuildResult(
+        essentials=dataclasses.replace(essentials, digest=digest), details=dataclasses.replace(details, images=images)
+    )
 
 
 def _known_reason(document: object) -> object:
