@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuild.controller.configfile import ConfigFile
+from imagebuild.controller.configfile import ConfigError, ConfigFile, load
 
 FILE = """\
 builder: {image: registry.example.com/builder:1}
@@ -45,3 +45,19 @@ async def test_a_file_that_is_read_again_is_in_force_everywhere(file: Path) -> N
         await read.wait()
         follows.cancel()
     assert (before.timeouts.build, config.within("team-a").timeouts.build) == ("3h", "4h")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("2026-13-45", id="no date"),
+        pytest.param("!!int foo", id="no number"),
+        pytest.param("!!bool foo", id="no truth"),
+        pytest.param("9" * 5000, id="a number too long"),
+        pytest.param("[" * 100_000, id="brackets without end"),
+        pytest.param("{", id="no YAML"),
+    ],
+)
+def test_what_no_yaml_is_made_of_is_said_and_never_ends_an_operator(value: str) -> None:
+    with pytest.raises(ConfigError, match="not YAML"):
+        load(f"sbomScanner: {value}\n", Path("config.yaml"))

@@ -23,9 +23,11 @@ class ConfigError(Exception):
 
 def load(text: str, path: Path) -> OperatorConfig:
     try:
-        return OperatorConfig.model_validate(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
+        written = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
         raise ConfigError(f"{path}: not YAML: {error}") from error
+    try:
+        return OperatorConfig.model_validate(written)
     except ValidationError as error:
         problems = "; ".join(f"{key}: {wrong}" for key, wrong in complaints(error, OperatorConfig))
         raise ConfigError(f"{path}: {problems}") from error
