@@ -67,6 +67,7 @@ class Objects:
         self.silent_deletions = False
         """Deletions happen and no watch is told."""
         self.collects_garbage = True
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._withheld: dict[str, list[Change]] = {}
         self._uids = itertools.count(1)
 
@@ -85,7 +86,7 @@ class Objects:
         if key in self.kept[plural]:
             raise RefusedError(409, "AlreadyExists", f'{plural} "{key[1]}" already exists')
         api_version, kind = KINDS[plural]
-        served = {"uid": f"{kind.lower()}-{next(self._uids)}", "creationTimestamp": timestamp(datetime.now(UTC))}
+        served = {"uid": f"{kind.lower()}-{next(self._uids)}", "creationTimestamp": timestamp(self.clock())}
         body = {name: value for name, value in document.items() if name not in ("metadata", "status")}
         statuses: dict[str, Document] = {PODS: {"phase": "Pending"}, BUILDS: UNSEEN}
         first = statuses.get(plural)

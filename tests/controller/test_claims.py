@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -158,6 +159,27 @@ async def test_a_webhook_that_does_not_answer_is_told_after_a_while(keeping: Sta
     waiting = await keeping.reaches(reason="ClusterUnavailable")
     assert "policy.example.com" in waiting["message"]
     await keeping.succeeds()
+
+
+async def test_an_api_server_that_starts_ends_nothing(keeping: Stage) -> None:
+    told = 'persistentvolumeclaims "x" is forbidden: not yet ready to handle request'
+    keeping.api.fail("create", CLAIMS, 403, reason="Forbidden", message=told, times=2)
+    await keeping.operator()
+    keeping.apply(spec=SPEC)
+    status = await keeping.succeeds()
+    assert (status["attempt"], status["failures"]) == (1, 0)
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+async def test_a_claim_that_cannot_be_read_blocks_nobody_else(keeping: Stage, code: int) -> None:
+    keeping.configure(cacheVolumes={"allowed": True}, limits={"running": 1})
+    met = keeping.api.fail("get", CLAIMS, code, times=math.inf, headers={"Retry-After": "3600"})
+    await keeping.operator()
+    keeping.apply("first", SPEC)
+    await keeping.api.until("the claim to be asked for", lambda: met.met > 0)
+    keeping.apply("second")
+    await keeping.succeeds(name="second")
+    assert keeping.pods("first") == []
 
 
 @pytest.mark.parametrize(

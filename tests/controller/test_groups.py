@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,10 @@ from controller.stage import QUICK, Stage
 from imagebuild.contract.reasons import Reason
 
 GROUP = {"group": "main"}
+
+
+def before(ago: timedelta) -> datetime:
+    return datetime.now(UTC) - ago
 
 
 def spec(**concurrency: Any) -> make.Document:
@@ -155,3 +161,12 @@ async def test_builds_of_one_cache_volume_are_built_one_after_the_other_and_othe
     stage.kubelet.end(first)
     await stage.reaches("one", phase="Succeeded")
     await stage.succeeds(name="two")
+
+
+async def test_the_older_of_two_is_not_the_newer_one_because_it_was_looked_at_later(stage: Stage) -> None:
+    """Both were applied while no operator was there, and are listed by name."""
+    for name, ago in (("push-b", 2), ("push-a", 1)):
+        stage.objects.clock = partial(before, timedelta(seconds=ago))
+        stage.apply(name, spec())
+    await stage.operator()
+    await stage.succeeds(name="push-a")

@@ -33,6 +33,15 @@ async def test_a_cancelled_build_is_stopped_and_its_pod_and_log_stay(stage: Stag
     assert [each["metadata"]["name"] for each in stage.pods()] == [pod]
 
 
+async def test_a_build_that_is_asked_to_stop_says_so_until_it_has(stage: Stage) -> None:
+    await stage.operator()
+    stage.apply()
+    pod = await stage.running()
+    stage.annotate(cancel="1")
+    status = await stage.reaches(phase="Running", reason="Cancelled")
+    assert f"Waits for the build pod {pod} to end." in status["message"]
+
+
 async def test_a_gitops_tool_that_removes_and_a_person_who_repeats_the_annotation_change_nothing(stage: Stage) -> None:
     await stage.operator()
     stage.apply()
@@ -195,8 +204,9 @@ async def test_a_queue_has_an_end_and_a_wait_too(stage: Stage) -> None:
         ('error looking up service account team-a/default: serviceaccount "default" not found', "ClusterUnavailable"),
         ("status unknown for quota: compute, resources: pods", "ClusterUnavailable"),
         ("exceeded quota: compute, requested: pods=1", "QuotaExceeded"),
+        ('pods "x" is forbidden: not yet ready to handle request', "ClusterUnavailable"),
     ],
-    ids=["no service account yet", "no status of the quota yet", "no room in the quota"],
+    ids=["no service account yet", "no status of the quota yet", "no room in the quota", "the API server starts"],
 )
 async def test_a_namespace_that_is_not_ready_yet_is_waited_for(stage: Stage, told: str, reason: str) -> None:
     await stage.operator()

@@ -148,3 +148,19 @@ async def test_a_pod_of_which_nothing_is_known_keeps_its_slot(stage: Stage) -> N
     stage.objects.release(PODS)
     await stage.succeeds(name="first")
     await stage.succeeds(name="second")
+
+
+async def test_whoever_comes_to_a_full_queue_is_turned_away_however_many_come_at_once(stage: Stage) -> None:
+    stage.configure(limits={"running": 1, "queued": 10, "queuedPerNamespace": 10})
+    for number in range(60):
+        stage.apply(f"build-{number}")
+    await stage.operator()
+    told: Counter[str] = Counter()
+
+    def all_told() -> bool:
+        told.clear()
+        told.update(stage.status(f"build-{number}").get("reason", "") for number in range(60))
+        return told["QueueFull"] == 49
+
+    await stage.api.until("all but eleven to be turned away", all_told)
+    assert told["Queued"] == 10

@@ -118,6 +118,19 @@ async def test_what_is_not_the_builds_fault_is_tried_again_until_it_works(
     assert (len(stage.pods()), status["attempt"], status["failures"]) == (1, 1, 0)
 
 
+async def test_a_quota_that_many_write_to_at_once_is_tried_again(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = 'Operation cannot be fulfilled on resourcequotas "q": the object has been modified'
+    stage.api.fail("create", PODS, 409, reason="Conflict", message=told, times=2)
+    await stage.operator()
+    stage.apply()
+    status = await stage.succeeds()
+    assert (len(stage.pods()), status["attempt"], status["failures"]) == (1, 1, 0)
+    assert stage.api.count("get", PODS) == 0
+    assert "resourcequotas" in caplog.text
+
+
 async def test_a_status_is_never_written_over_a_newer_object(stage: Stage) -> None:
     await stage.operator()
     stage.apply()

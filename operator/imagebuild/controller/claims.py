@@ -105,6 +105,8 @@ class ClaimKeeper:
 
 def _obstacle(error: ApiError) -> Obstacle | None:
     """None: it may work in a moment, and costs the build nothing."""
+    if error.passes:
+        return None
     if error.code == _FORBIDDEN and _NO_RIGHT.search(error.message):
         return Obstacle(reason=Reason.CLAIM_MISSING, message=_COMPONENT)
     if error.code == _FORBIDDEN and "exceeded quota" in error.message:

@@ -41,6 +41,9 @@ _BUILDS = f"/apis/{names.API_VERSION}"
 _CORE = "/api/v1"
 _OURS = {"labelSelector": f"{names.MANAGED_BY}={names.MANAGER}"}
 _MERGE_PATCH = "application/merge-patch+json"
+_FORBIDDEN = 403
+_NOT_READY = ("error looking up service account", "status unknown for quota", "not yet ready to handle request")
+"""In a 403: a namespace's service account or the status of its quota is still to come, or the server is starting."""
 
 
 class ClusterError(Exception):
@@ -66,6 +69,12 @@ class ApiError(ClusterError):
         """`retry_after`: the seconds that the server wants to be left alone."""
         super().__init__(f"{code} {reason}: {message}")
         self.code, self.reason, self.message, self.retry_after = code, reason, message, retry_after
+
+    @property
+    def passes(self) -> bool:
+        """A refusal that is about the API server's own state, or a namespace that has just been made: not about what it
+        was asked for."""
+        return self.code == _FORBIDDEN and any(words in self.message for words in _NOT_READY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

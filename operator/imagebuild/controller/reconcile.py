@@ -12,7 +12,7 @@ from imagebuild.api.imagebuild import ImageBuild
 from imagebuild.api.status import ImageBuildStatus
 from imagebuild.contract.reasons import Fault, Reason
 from imagebuild.controller.claims import ClaimKeeper
-from imagebuild.controller.cluster import ApiError, Cluster
+from imagebuild.controller.cluster import ApiError, Cluster, ClusterError
 from imagebuild.controller.pace import Pace
 from imagebuild.controller.queue import WorkQueue
 from imagebuild.controller.slots import Slots, now
@@ -29,8 +29,6 @@ _STOP_GRACE_SECONDS = 30
 _NOT_FOUND, _CONFLICT, _INVALID, _BROKEN = 404, 409, 422, 500
 _PATIENCE = 5
 """Failures in a row, each after a longer pause than the one before."""
-_NOT_READY = ("error looking up service account", "status unknown for quota")
-"""In a 403 of a namespace that has just been made: its service account, or its quota's status, is still to come."""
 _NO_RIGHT = "cannot create resource"
 """In a 403 that is not about the pod: the operator lacks a permission. No build fails for that."""
 
@@ -156,10 +154,10 @@ class Reconciler:
         key = (build.namespace, build.name)
         try:
             met = await self._claims.ensure(decision.claim, context.now) if decision.claim is not None else None
-        except ApiError as error:
-            if error.code != _BROKEN:
+        except ClusterError as error:
+            self._slots.release(key)  # there is no pod, whatever has become of the claim
+            if not (isinstance(error, ApiError) and error.code == _BROKEN):
                 raise
-            self._slots.release(key)
             return await self._refused(build, decision, error, context)
         if met is not None:
             self._slots.release(key)
@@ -170,7 +168,8 @@ class Reconciler:
         try:
             self._store.put_pod(await self._cluster.create_pod(decision.manifest))
         except ApiError as error:
-            adopted = error.code == _CONFLICT and await self._adopt(build, decision.manifest["metadata"]["name"])
+            taken = error.code == _CONFLICT and error.reason == "AlreadyExists"
+            adopted = taken and await self._adopt(build, decision.manifest["metadata"]["name"])
             self._slots.release(key)
             return adopted or await self._refused(build, decision, error, context)
         # not where no answer came: the pod may be there, and keeps its slot until that is known
@@ -193,12 +192,12 @@ class Reconciler:
     ) -> bool:
         name, wake_at = decision.manifest["metadata"]["name"], None
         match error.code:
-            case 409:
+            case 409 if error.reason == "AlreadyExists":  # another one is of a quota that many write to, and passes
                 reason, message = Reason.NAME_TAKEN, f"the pod {name} belongs to somebody else"
             case 403 if "exceeded quota" in error.message:
                 reason, message = Reason.QUOTA_EXCEEDED, error.message
                 wake_at = context.now + timedelta(seconds=self._pace.quota)
-            case 403 if any(words in error.message for words in _NOT_READY):
+            case 403 if error.passes:
                 reason, message = Reason.CLUSTER_UNAVAILABLE, error.message
                 wake_at = context.now + timedelta(seconds=self._pace.quota)
             case 400 | 403 | 422 if _NO_RIGHT not in error.message:  # 400: a webhook that gives no code
@@ -220,6 +219,7 @@ class Reconciler:
             since = pod.taken_at or pod.started_at
             if pod.state is State.RUNNING and since is not None:
                 await self._ask_to_stop(key[0], pod, since, reason)
+                self._queue.add(key, later=True)  # to say so: the event of the request is no news any more
             else:
                 await self._cluster.delete_pod(key[0], pod.name, pod.uid)
         except ApiError as error:

@@ -77,7 +77,7 @@ class Slots:
         config = self._config()
         patience = timedelta(seconds=seconds(config.timeouts.slot))
         running = {*self._store.running(self._clock() - patience), *self._reserved}
-        told = self._verdicts.keys()
+        told = {key for key, verdict in self._verdicts.items() if verdict.reason is not Reason.QUEUE_FULL}
         verdicts = admit(self._waiting.values(), running, config.limits, self._groups(), told, claims=self._claims())
         for key in self._verdicts.keys() - verdicts.keys() - self._reserved:
             del self._verdicts[key]
