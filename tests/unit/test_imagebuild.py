@@ -136,5 +136,20 @@ def test_a_status_that_cannot_be_read_is_as_none(status: Any) -> None:
     assert parse({**make.build_document(), "status": status}).status == ImageBuildStatus()
 
 
+@pytest.mark.parametrize(
+    "newer",
+    [
+        pytest.param({"reason": "BuiltBetter"}, id="a reason"),
+        pytest.param({"history": [{"run": 1, "phase": "Failed", "reason": "WordOfTomorrow"}]}, id="a run before"),
+        pytest.param({"cache": {"cached": "all"}}, id="another shape"),
+    ],
+)
+def test_what_a_newer_version_says_of_a_run_hides_nothing_else_of_it(newer: dict[str, Any]) -> None:
+    known = {"phase": "Succeeded", "run": {"number": 2, "inputsHash": "0123456789abcdef"}}
+    build = parse({**make.build_document(), "status": {**known, **newer}})
+    assert build.unread
+    assert build.status == ImageBuildStatus.model_validate(known)
+
+
 def test_a_build_that_is_being_deleted_says_so() -> None:
     assert make.make_build(deleting=True).deleting

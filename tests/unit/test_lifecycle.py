@@ -6,12 +6,15 @@ import pytest
 
 import make
 from imagebuild.api import names
+from imagebuild.api.imagebuild import parse
 from imagebuild.api.status import Phase
 from imagebuild.contract import plan
 from imagebuild.contract.reasons import Reason
 from imagebuild.contract.result import BuildResult, Essentials
 from imagebuild.core import decision as steps
 from imagebuild.core.admit import Verdict
+from imagebuild.core.decide import decide
+from imagebuild.core.decision import Context, Queue, Report
 from unit.world import START, World, building, told
 
 PENDING, RUNNING, SUCCEEDED, FAILED = Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED
@@ -663,3 +666,65 @@ def test_an_annotation_that_says_nothing_is_told_and_forgotten_when_it_is_correc
     assert told(world.status) == (RUNNING, Reason.BUILDING)
     world.annotations.clear()
     assert world.settle(1).warnings == ()
+
+
+# --- what another version has written
+
+
+def test_a_run_that_is_over_with_a_reason_of_a_newer_version_is_neither_built_nor_written_again() -> None:
+    world = building()
+    world.becomes(make.built())
+    status = make.status_document(world.settle(3))
+    document = {**make.build_document(), "status": {**status, "reason": "BuiltBetter"}}
+    context = Context(pods=(), config=world.config, now=make.at(7_200))
+    decision = decide(parse(document), context)
+    assert isinstance(decision, Report)
+    assert decision.status == parse(document).status
+
+
+def test_such_a_run_is_remembered_when_the_next_one_begins() -> None:
+    world = building()
+    world.becomes(make.built())
+    status = make.status_document(world.settle(3))
+    spec = {**make.SPEC, "args": {"A": "b"}}
+    document = {**make.build_document(spec, generation=2), "status": {**status, "reason": "BuiltBetter"}}
+    decision = decide(parse(document), Context(pods=(), config=world.config, now=make.at(7_200)))
+    assert isinstance(decision, Queue)
+    assert [(each.run, each.phase, each.reason) for each in decision.status.history] == [(1, SUCCEEDED, Reason.UNKNOWN)]
+
+
+# --- since when
+
+
+def test_a_build_waits_since_it_was_applied_however_late_an_operator_looks() -> None:
+    world = World()
+    assert world.settle(90).queued_at == make.at(0)
+
+
+def test_a_rebuild_waits_since_it_was_asked_for() -> None:
+    world = building()
+    world.becomes(make.built())
+    world.settle(3)
+    world.now = 100
+    world.ask_for_a_rebuild()
+    assert world.settle(50).queued_at == make.at(100)
+
+
+def test_new_inputs_wait_since_they_were_seen() -> None:
+    world = building()
+    world.becomes(make.built())
+    world.settle(3)
+    world.edit(args={"A": "b"})
+    assert world.settle(97).queued_at == make.at(world.now)
+
+
+def test_time_for_its_turn_is_over_with_the_turn_also_where_the_pod_was_never_seen_to_wait() -> None:
+    world = World({**make.SPEC, "timeouts": {"queue": "10m"}})
+    world.overtaken = Verdict(reason=Reason.QUEUED)
+    world.settle(1)
+    world.overtaken = None
+    world.settle(60, most=2)
+    world.becomes(make.running(62))
+    assert world.settle(2).turn_since is None
+    world.becomes(make.killed("NodeLost"))
+    assert told(world.settle(1_800)) == (PENDING, Reason.RETRYING)

@@ -62,6 +62,8 @@ class ImageBuild:
     kept_by: str
     """The tool that would create this ImageBuild again if it were deleted; empty where none has left its mark."""
     status: ImageBuildStatus
+    unread: bool
+    """There is more in the status than this version can read: another one has written it."""
 
     @property
     def finished(self) -> bool:
@@ -70,10 +72,12 @@ class ImageBuild:
 
 
 def parse(document: Mapping[str, Any]) -> ImageBuild:
-    """Reads any document the API server can hold. A spec that cannot be read is a `problem`, such a status is none."""
+    """Reads any document the API server can hold. A spec that cannot be read is a `problem`; what of a status cannot be
+    read is left out."""
     meta, written = document["metadata"], document.get("spec") or {}
     annotations, labels = meta.get("annotations") or {}, meta.get("labels") or {}
     spec, problem = _spec(written)
+    status, unread = _status(document.get("status") or {})
     return ImageBuild(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -92,7 +96,8 @@ def parse(document: Mapping[str, Any]) -> ImageBuild:
         trace_parent=spans.parent(annotations.get(ANNOTATION_TRACEPARENT, "")),
         warnings=tuple(_warnings(annotations)),
         kept_by=next((tool for mark, tool in _TRACKED.items() if mark in annotations or mark in labels), ""),
-        status=_status(document.get("status") or {}),
+        status=status,
+        unread=unread,
     )
 
 
@@ -175,12 +180,17 @@ def _nul(value: Any, path: str) -> str:
     return next(filter(None, found), "")
 
 
-def _status(written: Mapping[str, Any]) -> ImageBuildStatus:
+def _status(written: Any) -> tuple[ImageBuildStatus, bool]:
+    """And whether it is not all of it. Only another version of this operator writes what this one cannot read, such as
+    a reason that is new; the run that it is about was built all the same. Without that the pods have to tell."""
     try:
-        return ImageBuildStatus.model_validate(written)
-    except ValidationError:
-        # Only another version of this operator writes a status; pods tell what is going on, so start from them.
-        return ImageBuildStatus()
+        return ImageBuildStatus.model_validate(written), False
+    except ValidationError as error:
+        unread = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+    if not unread or "run" in unread:
+        return ImageBuildStatus(), False
+    rest = {key: value for key, value in written.items() if key not in unread}
+    return ImageBuildStatus.model_validate(rest), True
 
 
 def moment(text: str | None) -> datetime | None:

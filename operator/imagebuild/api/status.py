@@ -239,7 +239,7 @@ class ImageBuildStatus(Model):
     pod_uid: Annotated[str | None, Field(alias="podUID")] = None
     """Of that pod, while the attempt is open."""
     queued_at: Time | None = None
-    """When the run began to wait for its turn."""
+    """Since when the run waits for its turn: since it was applied, or asked for, where that is known."""
     started_at: Time | None = None
     """When the container of the current attempt started."""
     finished_at: Time | None = None

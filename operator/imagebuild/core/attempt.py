@@ -62,7 +62,8 @@ def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
 def _waits(case: Case, status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus:
     """A pod that a queue of others holds back waits for its turn still: what is missing counts from its end."""
     if seen.reason is Reason.SCHEDULING_GATED:
-        clocks = {"turn_since": status.turn_since or seen.created_at, "waiting_since": None}
+        since = case.build.status.turn_since  # in our own queue: the other one goes on where that has ended
+        clocks = {"turn_since": since or seen.created_at, "waiting_since": None}
         return report.waiting(status, seen.reason).model_copy(update=clocks)
     was_gated = case.build.status.reason is Reason.SCHEDULING_GATED
     return report.missing(status, seen.reason, "", case.now if was_gated else seen.created_at)

@@ -86,7 +86,16 @@ def _new_run(build: ImageBuild, run: Run, own: list[Observation], context: Conte
     older = [seen for seen in own if seen.run < run.number]
     if waits := _end_of_old_run(build, older, own, context.now):
         return waits
-    return _same_run(build, report.begin(build.status, run, context.now), own, context)
+    asked = min(_asked_at(build, run) or context.now, context.now)
+    return _same_run(build, report.begin(build.status, run, asked), own, context)
+
+
+def _asked_at(build: ImageBuild, run: Run) -> datetime | None:
+    """When somebody wanted it, as far as that is known. Builds are in that order, also where no operator looked."""
+    if run.number == 1:
+        return build.created_at
+    known = build.status.run
+    return run.rebuild_at if known is not None and run.rebuild_at != known.rebuild_at else None
 
 
 def _end_of_old_run(
@@ -146,6 +155,8 @@ def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation
     expires = expires_at(build, status)
     if expires is not None and expires <= context.now:
         return Delete()
+    if build.unread:
+        return Report(status=status, wake_at=expires)  # what another version has said of it stays
     return to_report(build, status, context)
 
 

@@ -41,8 +41,8 @@ _OPEN_ATTEMPT = (
 _MISSING = {reason for reason in Reason if reason.row.fault is Fault.WAITING} - {Reason.SUSPENDED, Reason.RETRYING}
 
 
-def begin(old: ImageBuildStatus, run: Run, now: datetime) -> ImageBuildStatus:
-    """The status of a new run: of the old one only the last success and a line of history stay."""
+def begin(old: ImageBuildStatus, run: Run, since: datetime) -> ImageBuildStatus:
+    """The status of a new run: of the old one only the last success and a line of history stay. `since`: it waits."""
     return ImageBuildStatus(
         phase=Phase.PENDING,
         reason=Reason.QUEUED,
@@ -50,7 +50,7 @@ def begin(old: ImageBuildStatus, run: Run, now: datetime) -> ImageBuildStatus:
         attempt=0,
         failures=0,
         waits=0,
-        queued_at=now,
+        queued_at=since,
         last_successful=old.last_successful,
         history=_remember(old),
     )
@@ -94,7 +94,7 @@ def attempted(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
     """An attempt has a pod now: its identity is recorded, what was known of the attempt before is gone."""
     if status.pod_uid == pod.uid:
         return status
-    cleared = status.model_copy(update=dict.fromkeys(_OPEN_ATTEMPT))
+    cleared = status.model_copy(update=dict.fromkeys((*_OPEN_ATTEMPT, "turn_since")))  # it has had its turn
     return cleared.model_copy(update={"attempt": pod.attempt, "pod_name": pod.name, "pod_uid": pod.uid})
 
 
@@ -234,7 +234,7 @@ def _remember(old: ImageBuildStatus) -> tuple[RunRecord, ...]:
     record = RunRecord(
         run=old.run.number,
         phase=over,
-        reason=old.reason if over is old.phase and old.reason else Reason.SUPERSEDED,
+        reason=(old.reason or Reason.UNKNOWN) if over is old.phase else Reason.SUPERSEDED,
         digest=old.output.digest if old.output else None,
         commit=old.source.commit if old.source else None,
         archive=old.archive.image if old.archive else None,
