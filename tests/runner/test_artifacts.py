@@ -143,6 +143,43 @@ def test_the_layers_of_an_image_lie_one_on_the_other(pod: Pod, store: Store, hos
     assert source(pod) == {"Dockerfile": "FROM scratch\n", "stays": "1", "new": "2"}
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "there"),
+    [
+        pytest.param(
+            archive(member("b", tarfile.LNKTYPE, "a"), a="old"),
+            archive(a="new"),
+            {"a": "new", "b": "old"},
+            id="a file of which there is another name",
+        ),
+        pytest.param(
+            archive(member("a", tarfile.SYMTYPE, "v1"), v1="old"),
+            archive(a="new"),
+            {"a": "new", "v1": "old"},
+            id="a file where a link was",
+        ),
+        pytest.param(
+            archive(**{"a/x": "old", "b": "new"}),
+            archive(member("a", tarfile.SYMTYPE, "b")),
+            {"a": "new", "b": "new"},
+            id="a link where a directory was",
+        ),
+        pytest.param(archive(**{"a/x": "old"}), archive(a="new"), {"a": "new"}, id="a file where a directory was"),
+        pytest.param(archive(a="old"), archive(member("a", tarfile.DIRTYPE)), {}, id="a directory where a file was"),
+        pytest.param(
+            archive(**{"a/x": "old"}), archive(**{"a/y": "new"}), {"a/x": "old", "a/y": "new"}, id="two directories"
+        ),
+    ],
+)
+def test_what_a_layer_has_takes_the_place_of_what_was_there(
+    pod: Pod, store: Store, host: str, *, lower: bytes, upper: bytes, there: dict[str, str]
+) -> None:
+    store.artifact(store.blob(lower), store.blob(upper), config=IMAGE)
+    _, log, code = pod.run(plan(host))
+    assert code == 0, log
+    assert source(pod) == {"Dockerfile": "FROM scratch\n", **there}
+
+
 def test_a_layer_may_be_compressed_by_zstd(pod: Pod, store: Store, host: str) -> None:
     """In two frames, after one to be skipped, and larger than what is read at once."""
     large = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000))

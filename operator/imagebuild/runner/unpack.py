@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import zstd
@@ -20,6 +20,8 @@ __all__ = ["unpack"]
 _BROKEN = (tarfile.TarError, EOFError, KeyError, ValueError, zlib.error)
 _REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"
 """How a layer of an image says that a file of the layers below is gone, and that a directory begins anew."""
+_ALL_ERRORS: Final = 2
+"""Else a link that cannot be made is left out without a word."""
 _NO_NAMES = {"", ".", ".."}
 """Of the directory itself, and of the one above it."""
 
@@ -34,8 +36,11 @@ def unpack(
         with _opened(archive) as tar:
             for member in tar:
                 check()
-                if not (layer and _removes(member, directory)):
-                    tar.extract(member, directory, filter=_as_checked_out if links else _checked)
+                if layer and _removes(member, directory):
+                    continue
+                if layer:
+                    _make_way(member, directory)
+                tar.extract(member, directory, filter=_as_checked_out if links else _checked)
     except _BROKEN as error:
         raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error}") from error
     except OSError as error:
@@ -51,10 +56,13 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
         head = file.read(4)
         file.seek(0)
         if not zstd.is_zstd(head):
-            with tarfile.open(fileobj=file, mode="r|*") as tar:
+            with tarfile.open(fileobj=file, mode="r|*", errorlevel=_ALL_ERRORS) as tar:
                 yield tar
             return
-        with zstd.Reader(file) as reader, tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar:
+        with (
+            zstd.Reader(file) as reader,
+            tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|", errorlevel=_ALL_ERRORS) as tar,
+        ):
             yield tar
 
 
@@ -75,14 +83,35 @@ def _removes(member: tarfile.TarInfo, directory: Path) -> bool:
     name = PurePosixPath(member.name)
     if not name.name.startswith(_REMOVED):
         return False
-    parent = (directory / name.parent.relative_to("/") if name.is_absolute() else directory / name.parent).resolve()
-    removed = name.name.removeprefix(_REMOVED)
-    if not parent.is_relative_to(directory.resolve()) or removed in _NO_NAMES:
+    parent, removed = _parent(member, name, directory), name.name.removeprefix(_REMOVED)
+    if removed in _NO_NAMES:
         raise tarfile.OutsideDestinationError(member, str(parent / removed))
-    gone = parent.iterdir() if name.name == _EMPTIED and parent.is_dir() else [parent / removed]
-    for path in gone:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    for path in parent.iterdir() if name.name == _EMPTIED and parent.is_dir() else [parent / removed]:
+        _remove(path)
     return True
+
+
+def _make_way(member: tarfile.TarInfo, directory: Path) -> None:
+    """What a layer has takes the place of what the layers below have, whatever either is: nothing is written into a
+    file that has another name, too, or through a link. Directories are joined."""
+    name = PurePosixPath(member.name)
+    if name.name in _NO_NAMES:
+        return
+    below = _parent(member, name, directory) / name.name
+    if not (member.isdir() and below.is_dir() and not below.is_symlink()):
+        _remove(below)
+
+
+def _parent(member: tarfile.TarInfo, name: PurePosixPath, directory: Path) -> Path:
+    """Where the member is, within the directory."""
+    parent = (directory / name.parent.relative_to("/") if name.is_absolute() else directory / name.parent).resolve()
+    if not parent.is_relative_to(directory.resolve()):
+        raise tarfile.OutsideDestinationError(member, str(parent))
+    return parent
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
