@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -55,6 +56,8 @@ class Odd(Answers, BaseHTTPRequestHandler):
                 self.say(307, Location=f"{server.replace('127.0.0.1', 'localhost')}/v2/seen/x")
             case "basic-redirect":
                 self.say(401, WWW_Authenticate='Basic realm="x"')
+            case "refresh-token" if self.headers["Authorization"] == "Bearer granted":
+                self.say(200)
             case "no-challenge":
                 self.say(401)
             case "no-realm":
@@ -63,6 +66,13 @@ class Odd(Answers, BaseHTTPRequestHandler):
                 self.say(401, WWW_Authenticate='Bearer realm="file:///etc/passwd"')
             case _:
                 self.say(401, WWW_Authenticate=f'Bearer realm="{server}/{word}",service="s"')
+
+    def do_POST(self) -> None:
+        """A token server to which a login by identity token is shown."""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        right = {"grant_type": ["refresh_token"], "refresh_token": ["hunter2"], "service": ["s"]}
+        granted = right.items() <= form.items() and self.headers["Authorization"] is None
+        self.say(200, b'{"access_token": "granted"}') if granted else self.say(401)
 
     def do_GET(self) -> None:
         if self.path.startswith("/v2/seen/"):
@@ -94,10 +104,14 @@ def odd() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def look_up(port: int, repository: str, seconds: float = 60) -> LookUp:
+PASSWORD = {"auth": base64.b64encode(b"user:hunter2").decode()}
+NOBODY = "00000000-0000-0000-0000-000000000000:"
+"""What `az acr login` writes beside a token."""
+
+
+def look_up(port: int, repository: str, seconds: float = 60, login: dict[str, str] = PASSWORD) -> LookUp:
     host = f"127.0.0.1:{port}"
-    auth = base64.b64encode(b"user:hunter2").decode()
-    registries = Registries({host: Registry(host=host, http=True)}, {host: {"auth": auth}}, None, seconds)
+    registries = Registries({host: Registry(host=host, http=True)}, {host: login}, None, seconds)
     return registries.ask(f"{host}/{repository}", "tag")().found
 
 
@@ -121,6 +135,20 @@ def look_up(port: int, repository: str, seconds: float = 60) -> LookUp:
 )
 def test_every_answer_is_one_word(odd: ThreadingHTTPServer, repository: str, answer: LookUp) -> None:
     assert look_up(odd.server_port, repository) is answer
+
+
+@pytest.mark.parametrize(
+    ("login", "answer"),
+    [
+        pytest.param({"identitytoken": "hunter2"}, LookUp.FOUND, id="traded for one of the registry"),
+        pytest.param({"auth": NOBODY, "identitytoken": "hunter2"}, LookUp.FOUND, id="beside a user who is none"),
+        pytest.param({"registrytoken": "granted"}, LookUp.FOUND, id="one of the registry"),
+        pytest.param({"identitytoken": "old"}, LookUp.UNAUTHORIZED, id="one that has expired"),
+    ],
+)
+def test_a_login_by_token_is_one(odd: ThreadingHTTPServer, login: dict[str, str], answer: LookUp) -> None:
+    given = {key: base64.b64encode(value.encode()).decode() if key == "auth" else value for key, value in login.items()}
+    assert look_up(odd.server_port, "refresh-token", login=given) is answer
 
 
 def test_a_password_does_not_follow_a_challenge_out_of_tls(odd: ThreadingHTTPServer) -> None:

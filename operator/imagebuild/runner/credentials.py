@@ -26,6 +26,7 @@ Logins = Mapping[str, Entry]
 
 _KEYS = (".dockerconfigjson", "config.json", ".dockercfg")
 _BASIC = {"username", "password"}
+_TOKENS = {"identitytoken", "registrytoken"}
 _DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_HOSTS = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 
@@ -56,9 +57,10 @@ def login(logins: Logins, host: str) -> str | None:
     return f"{entry['username']}:{entry.get('password', '')}" if entry.get("username") else None
 
 
-def by_token(logins: Logins, host: str) -> bool:
-    """The login for a registry host is a token that has to be traded for another one."""
-    return bool({"identitytoken", "registrytoken"} & _entry(logins, host).keys())
+def by_token(logins: Logins, host: str) -> Entry:
+    """`identitytoken`, which a token server trades for another one, or `registrytoken`, which is such another one. Its
+    password is then none. Empty for any other login."""
+    return {key: value for key, value in _entry(logins, host).items() if key in _TOKENS and value}
 
 
 def _entry(logins: Logins, host: str) -> Entry:

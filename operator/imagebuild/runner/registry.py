@@ -41,6 +41,8 @@ _ACCEPT = ", ".join(
     )
 )
 _PUSH = "pull,push"
+_REFRESH = {"grant_type": "refresh_token", "client_id": "imagebuild"}
+"""The protocol of distribution's token server: https://distribution.github.io/distribution/spec/auth/oauth/."""
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _NO_MANIFEST = (ValueError, TypeError, KeyError, RecursionError)
 """What becomes of an answer of another shape."""
@@ -112,7 +114,7 @@ class Registries:
         return self._get(host, name, what, "GET", read)
 
     def has_login(self, host: str) -> bool | None:
-        """Whether there are credentials for it. None: there are some that only BuildKit can use."""
+        """Whether there are credentials for it. None: a token, and only the registry knows what it is good for."""
         return None if by_token(self.logins, host) else login(self.logins, host) is not None
 
     def begin_upload(self, host: str, name: str) -> Callable[[], None]:
@@ -213,19 +215,27 @@ class Registries:
 
     def _authorization(self, challenge: str, host: str, scope: str, setting: Registry) -> str:
         """The header that answers a Basic or Bearer challenge."""
-        pair = login(self.logins, host)
+        pair, tokens = login(self.logins, host), by_token(self.logins, host)
         basic = "Basic " + base64.b64encode(pair.encode()).decode() if pair else ""
         kind, _, rest = challenge.partition(" ")
         if kind.lower() != "bearer":
             return basic
+        if "registrytoken" in tokens:
+            return f"Bearer {tokens['registrytoken']}"
         words = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         realm = words.get("realm", "")
         if not realm.startswith(("https://", "http://")):
             raise ValueError("a challenge without a place to answer it")
         if realm.startswith("http:") and not setting.http:
             raise ValueError("a challenge that would have the password sent without TLS")
-        query = urllib.parse.urlencode({"service": words.get("service", ""), "scope": scope})
-        answer = _object(self._ask(f"{realm}?{query}", setting, _Request("GET"), _whole, basic))
+        asked = {"service": words.get("service", ""), "scope": scope}
+        if "identitytoken" in tokens:
+            form = {**asked, **_REFRESH, "refresh_token": tokens["identitytoken"]}
+            request = _Request("POST", urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded")
+            answer = _object(self._ask(realm, setting, request, _whole))
+        else:
+            url = f"{realm}?{urllib.parse.urlencode(asked)}"
+            answer = _object(self._ask(url, setting, _Request("GET"), _whole, basic))
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
             raise ValueError("a token server without a token")  # noqa: TRY004 the answer's fault, not the caller's
