@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         elif first.isdigit():
             self._answer(int(first))
         else:
-            made = ANSWERS.get(rest if wanted else first)
+            made = ANSWERS.get((rest if wanted else first).partition("?")[0])
             self._answer(200, made()) if made else self._answer(404)
 
     def _answer(self, code: int, body: bytes = b"", length: int | str | None = None, location: str = "") -> None:
@@ -202,6 +202,13 @@ def test_what_a_server_answers_becomes_a_reason(pod: Pod, server: str, path: str
 def test_a_redirect_leads_to_no_other_protocol(pod: Pod, server: str) -> None:
     found, log, _ = pod.run(Plan(http=HttpSource(url=f"{server}/to/ftp://127.0.0.1:1/a.tar")))
     assert "leads from http to ftp://127.0.0.1:1/a.tar" in found.essentials.message, log
+
+
+@pytest.mark.parametrize("path", ["/good.tar.gz", "/none.tar.gz", "/text", "/to/ftp://127.0.0.1:1/a.tar"])
+def test_what_signs_a_url_is_neither_in_the_log_nor_in_the_status(pod: Pod, server: str, path: str) -> None:
+    found, log, _ = pod.run(Plan(http=HttpSource(url=f"{server}{path}?signature=hunter2")))
+    assert "hunter2" not in log + found.essentials.message
+    assert f"{server}{path}" in log
 
 
 def test_a_url_that_is_none_is_named(pod: Pod) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import platform
-import urllib.parse
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from imagebuild.contract.codec import encode
 from imagebuild.contract.plan import Context, Plan
 from imagebuild.contract.result import BuildResult
 from imagebuild.runner.build import TIMELINE
+from imagebuild.runner.urls import bare
 
 __all__ = ["record"]
 
@@ -53,24 +53,13 @@ def _source(given: Plan | Context) -> dict[str, Any]:
     """Where from, without a word on how one gets in."""
     if git := given.git:
         kept = {key: getattr(git, key) for key in ("branch", "ref", "commit") if getattr(git, key)}
-        return {"git": {"url": _bare(git.url), **kept}}
+        return {"git": {"url": bare(git.url), **kept}}
     if http := given.http:
-        return {"http": {"url": _bare(http.url), "checksum": http.checksum}}
+        return {"http": {"url": bare(http.url), "checksum": http.checksum}}
     if oci := given.oci:
         return {"oci": {"image": oci.image}}
     mounts = {key: getattr(given, key, None) for key in ("volume", "directory")}
     return {key: mount.name for key, mount in mounts.items() if mount is not None}
-
-
-def _bare(url: str) -> str:
-    """Without user, password and query."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-    except ValueError:
-        return ""
-    if not parts.scheme:
-        return url  # git@host:path
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _name(word: str) -> str:

@@ -22,6 +22,7 @@ from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
 from imagebuild.runner.source import Place, Source
 from imagebuild.runner.unpack import unpack
+from imagebuild.runner.urls import bare
 
 __all__ = ["SILENT_SECONDS", "fetch_archive", "save"]
 
@@ -36,9 +37,9 @@ def fetch_archive(source: HttpSource, place: Place) -> Source:
     place.scratch.mkdir()
     archive = place.scratch / "archive"
     found = _download(source, archive, place)
-    say(f"{source.url}: {found}, {archive.stat().st_size:,} bytes")
+    say(f"{bare(source.url)}: {found}, {archive.stat().st_size:,} bytes")
     if source.checksum not in (None, found):
-        raise Problem(Reason.CHECKSUM_MISMATCH, f"{source.url} is {found}, and the checksum is {source.checksum}")
+        raise Problem(Reason.CHECKSUM_MISMATCH, f"{bare(source.url)} is {found}, and the checksum is {source.checksum}")
     unpack(archive, place.directory, place.check)
     archive.unlink()
     return Source(directory=place.directory, branch="default", base="default", content=found)
@@ -56,11 +57,11 @@ def _download(source: HttpSource, file: Path, place: Place) -> str:
             return save(answer, kept, place.check)
     except urllib.error.HTTPError as error:
         reason = Reason.SOURCE_UNAUTHORIZED if error.code in _UNAUTHORIZED else Reason.SOURCE_UNAVAILABLE
-        raise Problem(reason, f"{source.url}: the server answers {error.code} {error.reason}") from error
+        raise Problem(reason, f"{bare(source.url)}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         reason = Reason.TLS_FAILED if isinstance(cause, ssl.SSLError) else Reason.SOURCE_UNAVAILABLE
-        raise Problem(reason, f"{source.url}: {cause}") from error
+        raise Problem(reason, f"{bare(source.url)}: {cause}") from error
 
 
 def _request(written: str) -> urllib.request.Request:
@@ -112,7 +113,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         old, new = (urllib.parse.urlsplit(url) for url in (req.full_url, newurl))
         if new.scheme not in {"https", old.scheme}:
-            raise urllib.error.URLError(f"it leads from {old.scheme} to {newurl}")
+            raise urllib.error.URLError(f"it leads from {old.scheme} to {bare(newurl)}")
         further = super().redirect_request(req, fp, code, msg, headers, newurl)
         given: Mapping[str, str] = req.unredirected_hdrs
         if further is not None and (old.scheme, old.netloc) == (new.scheme, new.netloc) and "Authorization" in given:
