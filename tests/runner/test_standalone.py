@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,36 @@ def test_a_plan_that_cannot_be_read_still_has_a_result(pod: Pod, asked: str) -> 
     found, _, code = pod.run(asked)
     assert (found.essentials.reason, code) == (Reason.RUNNER_FAILED, 1)
     assert "the plan cannot be read" in found.essentials.message
+
+
+def test_a_disk_that_buildkit_has_filled_costs_no_result(pod: Pod, tmp_path: Path) -> None:
+    """Both are on the node's disk."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    pod.work, pod.result_file = disk / "work", disk / "result"
+    script = f"""
+        mount -t tmpfs -o size=512k tmpfs {disk}
+        mkdir -p {pod.work}/buildkit
+        cat /dev/zero >{pod.work}/buildkit/layers 2>/dev/null
+        "$@"
+        code=$?
+        cp {pod.result_file} {tmp_path}/kept
+        exit $code
+    """
+    running = pod.start(
+        Plan(dockerfile=Dockerfile(inline="FROM scratch\n")),
+        *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"),
+    )
+    pod.result_file = tmp_path / "kept"
+    found, log, code = pod.end(running)
+    assert (found.essentials.reason, code) == (Reason.DISK_FULL, 1), log
+
+
+def test_a_result_that_cannot_be_written_at_all_leaves_the_log_and_the_exit_code(pod: Pod) -> None:
+    pod.result_file = Path("/dev/full")
+    running = pod.start(Plan(dockerfile=Dockerfile(inline="FROM scratch\n")))
+    log, _ = running.communicate(timeout=60)
+    assert (running.returncode, "imagebuild: Built" in log) == (0, True), log
 
 
 def test_a_plan_as_large_as_plans_may_be_passes_every_argument_byte_for_byte(pod: Pod) -> None:

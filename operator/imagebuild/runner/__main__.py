@@ -6,6 +6,7 @@ now and then, is imported where it is used.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -51,16 +52,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asked = plan.parse(flags.plan.read_text())
     except Exception as error:  # noqa: BLE001  whatever is wrong with it
-        return _end(flags.result, _ended(Reason.RUNNER_FAILED, f"the plan cannot be read: {error}"))
+        return _end(flags.result, flags.work, _ended(Reason.RUNNER_FAILED, f"the plan cannot be read: {error}"))
     journal = _journal(asked, flags.work)
     result = _run(asked, flags.work, stop)
-    code = _end(flags.result, result)
+    code = _end(flags.result, flags.work, result)
     # who waits for a Secret tries again every half a minute, and each time has nothing to tell
     if journal is not None and result.essentials.reason.row.fault is not Fault.WAITING:
         from imagebuild.runner.archive import archived  # noqa: PLC0415  most builds are not archived
 
         seconds = _ARCHIVE_SECONDS if stop.reason is None else _ARCHIVE_SECONDS_STOPPED
-        _write(flags.result, archived(asked, result, journal, flags.work, seconds))
+        _write(flags.result, flags.work, archived(asked, result, journal, flags.work, seconds))
     return code
 
 
@@ -94,17 +95,30 @@ def _run(asked: plan.Plan, work: Path, stop: Stop) -> BuildResult:
         return _bug(error)
 
 
-def _end(file: Path, result: BuildResult) -> int:
-    _write(file, result)
+def _end(file: Path, work: Path, result: BuildResult) -> int:
+    _write(file, work, result)
     _summarize(result)
     return 0 if result.essentials.reason in _SUCCESS else layout.EXIT_FAILED
 
 
-def _write(file: Path, result: BuildResult) -> None:
-    """Over what is there, which is never gone for a moment: whoever kills the pod gets the one or the other."""
+def _write(file: Path, work: Path, result: BuildResult) -> None:
+    """Nothing that can go wrong here ends the runner: the exit code says something, too."""
     from imagebuild.contract.result import dump  # noqa: PLC0415
 
     content = dump(result).encode()
+    try:
+        _put(file, content)
+    except OSError as error:
+        import shutil  # noqa: PLC0415  for a disk that is full
+
+        say(f"the result cannot be written, and is tried once more without BuildKit's files: {error.strerror}")
+        shutil.rmtree(work / "buildkit", ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _put(file, content)
+
+
+def _put(file: Path, content: bytes) -> None:
+    """Over what is there, which is never gone for a moment: whoever kills the pod gets the one or the other."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o644), "wb") as written:
         written.write(content)
         written.truncate()
