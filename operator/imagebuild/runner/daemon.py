@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from imagebuild.contract.plan import Registry
 from imagebuild.contract.reasons import Reason
@@ -18,6 +16,9 @@ from imagebuild.runner import frontend, log, process
 from imagebuild.runner.clientcerts import files
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.tracing import Trace
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["Daemon", "cause", "configuration"]
 
@@ -188,6 +189,8 @@ class Daemon:
     def _pause(self) -> None:
         """Over as soon as it says its first word."""
         if self._client is not None:
+            import select  # noqa: PLC0415 as below
+
             select.select([self._client], [], [], _LOOK_EVERY_SECONDS)
         elif not self.seconds:
             time.sleep(_LOOK_EVERY_SECONDS)
@@ -195,6 +198,8 @@ class Daemon:
     def _answers(self) -> bool:
         """One connection, kept until the server says its first word."""
         if self._client is None:
+            import socket  # noqa: PLC0415 the daemon starts meanwhile
+
             client = socket.socket(socket.AF_UNIX)
             if client.connect_ex(os.fsencode(self._socket)) != 0:
                 client.close()

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagebuild.contract.spans import Parent, Span, Tracing, document, parent
-from imagebuild.contract.timeline import State, Timeline
 from imagebuild.runner.problem import Problem
 from imagebuild.runner.process import say
+
+if TYPE_CHECKING:
+    from imagebuild.contract.timeline import Timeline
 
 __all__ = ["Trace", "traced"]
 
@@ -77,6 +79,8 @@ class Trace:
 
     def exports(self, timeline: Timeline, under: Parent | None) -> None:
         """What BuildKit did with what it had built."""
+        from imagebuild.contract.timeline import State  # noqa: PLC0415 the daemon need not wait for it
+
         for step in timeline.steps:
             if name := next((_EXPORTS[word] for word in _EXPORTS if step.name.startswith(word)), None):
                 start, error = timeline.since + step.start, "it failed" if step.state is State.FAILED else ""
@@ -107,6 +111,8 @@ class _Sender:
     """A thread of its own: nothing waits for a collector."""
 
     def __init__(self, url: str, resource: Mapping[str, str], bundle: Path | None) -> None:
+        import queue  # noqa: PLC0415 most plans have no traces
+
         self._url, self._resource, self._bundle = url, resource, bundle
         self._spans: queue.SimpleQueue[Span | None] = queue.SimpleQueue()
         self.reached = False
