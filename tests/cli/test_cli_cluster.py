@@ -127,6 +127,24 @@ def test_a_version_that_is_too_old_is_told_by_its_code(api: Api, cluster: Cluste
     assert raised.value.status == 410
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"type": "MODIFIED", "obj', id="the half of an event"),
+        pytest.param("upstream is away\n", id="no JSON"),
+        pytest.param('{"kind": "Status"}\n', id="another document"),
+        pytest.param("[]\n", id="no object"),
+        pytest.param('{"type": "MODIFIED", "object": []}\n', id="of no object"),
+        pytest.param('{"type": "ERROR", "object": "no"}\n', id="an error that is none"),
+    ],
+)
+def test_what_is_no_event_is_no_answer_and_so_asked_for_again(text: str, api: Api, cluster: Cluster) -> None:
+    api.answers[BUILDS] = (200, text)
+    with pytest.raises(ApiError, match="does not answer") as raised:
+        list(cluster.watch("shop", "7"))
+    assert (raised.value.status, raised.value.exit_code) == (0, Exit.INFRASTRUCTURE)
+
+
 LOG = "/api/v1/namespaces/team-a/pods/shop-1/log"
 
 

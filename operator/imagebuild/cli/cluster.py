@@ -122,10 +122,7 @@ class Cluster:
         }
         request = Request(verb="watch", resource=names.PLURAL, namespace=self.namespace)
         for line in self._lines(request, query, _WATCH_SECONDS + _TIMEOUT_SECONDS):
-            event = json.loads(line)
-            if event["type"] == "ERROR":
-                raise refusals.refusal(request, int(event["object"].get("code") or 500), event["object"])
-            yield event["type"], event["object"]
+            yield self._event(request, line)
 
     def log(self, pod: str, container: str, *, since: str | None, follow: bool) -> Iterator[bytes]:
         """Lines with their timestamps and line ends. `since`: a time, RFC 3339."""
@@ -183,6 +180,15 @@ class Cluster:
                     yield rest
         finally:
             response.close()
+
+    def _event(self, request: Request, line: bytes) -> tuple[str, Document]:
+        """What is none is no answer: the half of a line, where the connection broke, or the words of a proxy."""
+        match _document(line):
+            case {"type": "ERROR", "object": {"code": int(code)} as said}:
+                raise refusals.refusal(request, code, said)
+            case {"type": str(kind), "object": dict(found)} if kind != "ERROR":
+                return kind, found
+        raise refusals.unanswered(self._api.configuration.host, ValueError("what it sends is no event"))
 
     def _send(
         self, request: Request, query: Mapping[str, str], body: Mapping[str, Any] | None, timeout: float | None
