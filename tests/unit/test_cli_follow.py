@@ -21,8 +21,11 @@ Step = tuple[str, dict[str, Any]] | int
 class Server:
     """Plays a script: each GET and each watch takes its next part."""
 
-    def __init__(self, gets: list[dict[str, Any] | int], watches: list[list[Step]]) -> None:
-        self.gets, self.watches = gets, watches
+    def __init__(
+        self, gets: list[dict[str, Any] | int], watches: list[list[Step]], fault: Exception | None = None
+    ) -> None:
+        """`fault`: of ours, by every log."""
+        self.gets, self.watches, self.fault = gets, watches, fault
         self.versions: list[str] = []
         self.logs = {"shop-1": ["one"], "shop-2": ["two", "three"]}
 
@@ -43,6 +46,8 @@ class Server:
 
     def log(self, pod: str, container: str, *, since: str | None, follow: bool) -> Iterator[bytes]:
         del container, since, follow
+        if self.fault:
+            raise self.fault
         if pod not in self.logs:
             raise ApiError(404, f"There is no pod {pod}.")
         for number, text in enumerate(self.logs[pod]):
@@ -139,6 +144,30 @@ def test_what_ends_the_watch_ends_the_command() -> None:
     follower.start()
     with pytest.raises(ApiError):
         follower.result()
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(Server([NEW], [[("MODIFIED", {})]]), id="of what is watched"),
+        pytest.param(Server([BUILT], [], fault=RecursionError("no end")), id="of the log"),
+    ],
+)
+def test_a_fault_that_nobody_foresaw_ends_the_command_and_hangs_nothing(server: Server) -> None:
+    _, follower = told_of(server)
+    follower.start()
+    with pytest.raises(Problem, match="cannot be followed") as raised:
+        follower.result(time.monotonic() + 20)
+    assert raised.value.exit_code == Exit.INFRASTRUCTURE
+
+
+def test_after_a_fault_in_the_log_following_can_go_on() -> None:
+    told, follower = told_of(Server([BUILT], [], fault=RecursionError("no end")))
+    follower.start()
+    with pytest.raises(Problem):
+        follower.result(time.monotonic() + 20)
+    assert follower.result(time.monotonic() + 20) is not None
+    assert told == ["Built", "pod shop-2 2"]
 
 
 def seen(server: Server, count: int) -> list[str]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from imagebuild.cli import logs, watching
+from imagebuild.cli.exits import Exit
 from imagebuild.cli.logs import Line, Pod
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.view import View
@@ -146,6 +147,8 @@ class Follower:
                 self._found.put(View(document))
         except Problem as problem:
             self._found.put(problem)
+        except Exception as error:  # noqa: BLE001  a thread that only ends leaves `result` waiting for ever
+            self._found.put(self._fault(error))
 
     def _read(self) -> None:
         while True:
@@ -157,4 +160,11 @@ class Follower:
             except ApiError as error:
                 if error.status != _NOT_STARTED:
                     trouble = f"The log of the pod {pod.name} cannot be read: {error.message}"
+            except Exception as error:  # noqa: BLE001  as above
+                self._found.put(self._fault(error))
             self._found.put(_End(trouble))
+
+    def _fault(self, error: Exception) -> Problem:
+        """Of this program, and so no word about how the build ends."""
+        said = f"{self._name} cannot be followed: {type(error).__name__}: {error}"
+        return Problem(said, "The build goes on. Please report this: imagebuild gather.", Exit.INFRASTRUCTURE)
