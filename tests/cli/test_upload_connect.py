@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import urllib3
 
-from cli.uploadregistry import Registry
+from cli.uploadregistry import Fault, Registry
 from imagebuild.cli.upload import UploadError, push_directory
 from imagebuild.cli.upload.connect import certificate_directories, connect, is_loopback
+from imagebuild.cli.upload.login import Login
+from imagebuild.cli.upload.registry import CHUNK, Connection, Repository
+from imagebuild.cli.upload.token import PULL, Tokens
 from localcluster import certificates
 
 
@@ -38,6 +42,48 @@ def strict(made: Path) -> Iterator[str]:
 
 def asked(url: str, directory: Path) -> int:
     return connect(url, [directory]).request("HEAD", f"{url}/v2/x/blobs/y", retries=False).status
+
+
+@pytest.mark.parametrize(
+    ("fault", "ask"),
+    [
+        pytest.param(Fault("POST", "/uploads/", 202), lambda there: uploaded(there, 1), id="for an upload"),
+        pytest.param(
+            Fault("PATCH", "/uploads/", 202), lambda there: uploaded(there, CHUNK + 1), id="for its next piece"
+        ),
+        pytest.param(Fault("GET", "/blobs/", 307), lambda there: there.get("blobs/y", 1000), id="for a blob"),
+    ],
+)
+def test_a_registry_with_tls_cannot_lead_to_a_place_without(
+    made: Path, tmp_path: Path, fault: Fault, ask: Callable[[Repository], object]
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(made / "server.crt", made / "server.key")
+    away = Registry()
+    with away.serve() as plain, Registry(faults=[fault]).serve(tls) as host:
+        fault.headers["Location"] = f"http://{plain}/v2/app/blobs/uploads/u"
+        there = repository(f"https://{host}", given(made, tmp_path, ca_crt="ca.crt"))
+        with pytest.raises(UploadError, match=rf"{host}/app: the registry leads to http://{plain}, without TLS: ask"):
+            ask(there)
+    assert away.seen == []
+
+
+def uploaded(there: Repository, size: int) -> None:
+    there.upload("sha256:x", io.BytesIO(bytes(size)), size)
+
+
+def test_a_registry_without_tls_may_lead_to_another_one(tmp_path: Path) -> None:
+    away, there = Registry(blobs={"y": b"content"}), Registry()
+    with away.serve() as other, there.serve() as host:
+        there.faults.append(Fault("GET", "/blobs/", 307, headers={"Location": f"http://{other}/v2/app/blobs/y"}))
+        assert repository(f"http://{host}", tmp_path).get("blobs/y", 1000) == b"content"
+
+
+def repository(server: str, certificates: Path) -> Repository:
+    http = connect(server, [certificates])
+    tokens = Tokens(http, server, "app", Login, PULL)
+    connection = Connection(http=http, server=server, tokens=tokens, sleep=lambda _: None)
+    return Repository(connection, server.partition("://")[2], "app", lambda _: None)
 
 
 def given(made: Path, directory: Path, **files: str) -> Path:

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
@@ -96,7 +96,7 @@ class Repository:
                 return None
             if answer.status not in _ELSEWHERE:
                 return self._good(answer).data
-            url = _location(answer, url)
+            url = self._location(answer, url)
         raise self._unreachable("it leads in circles")
 
     def upload(self, digest: str, file: IO[bytes], size: int) -> None:
@@ -105,7 +105,7 @@ class Repository:
         end: Answer | None = None
         while number < _TRIES:
             answer = self._good(self._ask("POST", f"{self._url}/blobs/uploads/", headers={"Content-Length": "0"}))
-            sending = _Sending(_location(answer, self._url), file, size, digest)
+            sending = _Sending(self._location(answer, self._url), file, size, digest)
             end = self._in_chunks(sending) if chunked else self._rest(sending)
             if end is None or end.status in _BUSY | _GONE:
                 self._wait(number, end)
@@ -129,7 +129,7 @@ class Repository:
             content = self._part(sending.file, sending.offset, end)
             answer = self._once("PATCH", sending.place, headers={**_OCTETS, **span}, body=content)
             if answer is not None and answer.status < http.HTTPStatus.BAD_REQUEST:
-                sending.place, sending.offset, failures = _location(answer, sending.place), end, 0
+                sending.place, sending.offset, failures = self._location(answer, sending.place), end, 0
                 continue
             while _again(answer) and failures < _TRIES:
                 self._wait(failures, answer)
@@ -137,7 +137,7 @@ class Repository:
                 answer = self._once("GET", sending.place)
             if answer is None or answer.status >= http.HTTPStatus.BAD_REQUEST:
                 return answer
-            sending.place, sending.offset = _location(answer, sending.place), _taken(answer)
+            sending.place, sending.offset = self._location(answer, sending.place), _taken(answer)
         return self._rest(sending)
 
     def _rest(self, sending: _Sending) -> Answer | None:
@@ -242,6 +242,17 @@ class Repository:
         self._connection.sleep(min(seconds, _LONGEST_WAIT))
         self._sent(0)
 
+    def _location(self, answer: Answer, base: str) -> str:
+        """Where it goes on. No answer takes the source, or what is read, out of TLS."""
+        place = urljoin(base, answer.headers.get("Location") or base)
+        found = urlsplit(place)
+        if found.scheme not in {"https", urlsplit(self._connection.server).scheme}:
+            raise UploadError(
+                f"{self._name}: the registry leads to {found.scheme}://{found.netloc}, without TLS: ask who runs it; "
+                "behind a proxy it has to be told that it is reached by https"
+            )
+        return place
+
     def _good(self, answer: Answer) -> Answer:
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
             return answer
@@ -258,10 +269,6 @@ class Repository:
     def _unreachable(self, how: str) -> UploadError:
         said = f"{self._name}: the registry cannot be reached ({how}): try again; what it has taken is not sent twice"
         return UploadError(said, again=True)
-
-
-def _location(answer: Answer, base: str) -> str:
-    return urljoin(base, answer.headers.get("Location") or base)
 
 
 def _again(answer: Answer | None) -> bool:
