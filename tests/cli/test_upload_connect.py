@@ -125,16 +125,26 @@ def test_certificates_are_where_docker_and_podman_have_them() -> None:
     ]
 
 
-def test_the_proxy_of_the_environment_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("login", "shown"),
+    [
+        pytest.param("me:pass", "me:pass", id="as it is"),
+        pytest.param("me:p%40ss%25", "me:p@ss%", id="with what a URL cannot have"),
+        pytest.param("m%C3%A9:%E2%82%AC", "mé:€", id="beyond Latin letters"),
+    ],
+)
+def test_the_proxy_of_the_environment_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, shown: str
+) -> None:
     proxy, away = Registry(), Registry()
     with proxy.serve() as host, away.serve() as direct:
-        monkeypatch.setenv("http_proxy", f"http://me:pass@{host}")
+        monkeypatch.setenv("http_proxy", f"http://{login}@{host}")
         monkeypatch.setenv("no_proxy", "near.example.com")
         push_directory(tmp_path, "r.example.com/app", plain_http=True, environ={"HOME": str(tmp_path)})
         push_directory(tmp_path, f"{direct}/app", environ={"HOME": str(tmp_path)})
         assert connect("http://near.example.com", []).__class__ is urllib3.PoolManager
     assert (len(proxy.manifests), len(away.manifests)) == (1, 1)
-    assert proxy.proxied == {"Basic " + base64.b64encode(b"me:pass").decode()}
+    assert proxy.proxied == {"Basic " + base64.b64encode(shown.encode()).decode()}
 
 
 @pytest.mark.parametrize(

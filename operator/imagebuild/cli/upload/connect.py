@@ -7,6 +7,7 @@ import ssl
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import urllib3
 
@@ -42,7 +43,7 @@ def connect(url: str, certificates: Iterable[Path]) -> urllib3.PoolManager:
     if not proxy or is_loopback(host) or urllib.request.proxy_bypass(host):
         return urllib3.PoolManager(_CONNECTIONS, maxsize=_CONNECTIONS, ssl_context=context, timeout=_TIMEOUT)
     place = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
-    headers = urllib3.make_headers(proxy_basic_auth=place.auth) if place.auth else None
+    headers = urllib3.make_headers(proxy_basic_auth=_plain(place.auth)) if place.auth else None
     return urllib3.ProxyManager(
         place._replace(auth=None).url,
         maxsize=_CONNECTIONS,
@@ -50,6 +51,11 @@ def connect(url: str, certificates: Iterable[Path]) -> urllib3.PoolManager:
         ssl_context=context,
         timeout=_TIMEOUT,
     )
+
+
+def _plain(auth: str) -> str:
+    """User and password as they are, not as a URL has to write them; urllib3 makes bytes of them by Latin-1."""
+    return unquote_to_bytes(auth).decode("latin-1")
 
 
 def _tls(directories: Iterable[Path]) -> ssl.SSLContext:
