@@ -13,6 +13,7 @@ from imagebuild.cli import elsewhere
 from imagebuild.cli.exits import Exit
 from imagebuild.cli.group import Commands
 from imagebuild.cli.session import place
+from imagebuild.cli.terminal import harmless
 
 _WIDTH = {"max_content_width": 120}
 
@@ -40,7 +41,8 @@ def run(argv: list[str]) -> int:
     try:
         code = main_group.main(argv[1:], prog_name=name, complete_var="_IMAGEBUILD_COMPLETE", standalone_mode=False)
     except click.UsageError as error:
-        elsewhere.told(error).show()
+        told = elsewhere.told(error).format_message()
+        click.UsageError(harmless(told), error.ctx).show()  # words of a file may be in it
         return Exit.USAGE
     except click.ClickException as error:
         error.show()

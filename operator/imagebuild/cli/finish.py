@@ -6,7 +6,7 @@ import click
 
 from imagebuild.cli import ending, exits, show
 from imagebuild.cli.exits import Exit
-from imagebuild.cli.terminal import Screen
+from imagebuild.cli.terminal import Screen, harmless
 from imagebuild.cli.view import View
 
 __all__ = ["close", "finish"]
@@ -16,7 +16,7 @@ def finish(build: View, screen: Screen, form: str | None, *, log_shown: bool) ->
     """Results on standard output, words on standard error."""
     code = close(build, screen, log_shown=log_shown)
     lines = ending.images(build) if code is Exit.OK else []
-    text = show.printed(build.document, form) if form else "\n".join(lines)
+    text = show.printed(build.document, form) if form else harmless("\n".join(lines))
     if text:
         click.echo(text)
     return code
@@ -29,5 +29,6 @@ def close(build: View, screen: Screen, *, log_shown: bool) -> Exit:
         screen.say(ending.summary(build), "bold green")
     else:
         told = ending.failure(build, log_shown=log_shown)
-        click.echo("\n".join([*told, f"  More: imagebuild describe {build.name} -n {build.namespace}"]), err=True)
+        more = f"  More: imagebuild describe {build.name} -n {build.namespace}"
+        click.echo(harmless("\n".join([*told, more])), err=True)  # files of a fork may be named in it
     return code

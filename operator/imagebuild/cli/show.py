@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from imagebuild.api.names import GROUP, KIND
+from imagebuild.cli.terminal import UNSEEN, harmless
 
-__all__ = ["age", "columns", "output_option", "printed", "reference"]
+__all__ = ["age", "columns", "output_option", "printed", "reference", "to_json"]
 
 _FORMATS = ["json", "yaml", "name", "image-ref"]
 
@@ -27,13 +28,13 @@ def printed(document: Mapping[str, Any], form: str) -> str:
     items = document.get("items")
     match form:
         case "json":
-            return json.dumps(document, indent=2, ensure_ascii=False)
+            return to_json(document)
         case "yaml":
             return to_yaml(document)
         case "name":
             return "\n".join(f"{KIND.lower()}.{GROUP}/{each['metadata']['name']}" for each in _each(document, items))
         case _:
-            return "\n".join(ref for each in _each(document, items) for ref in reference(each))
+            return harmless("\n".join(ref for each in _each(document, items) for ref in reference(each)))
 
 
 def _each(document: Mapping[str, Any], items: Any) -> Iterable[Mapping[str, Any]]:
@@ -47,6 +48,12 @@ def reference(build: Mapping[str, Any]) -> list[str]:
         return []
     repository, _, last = output["images"][0].rpartition("/")
     return [f"{repository}/{last.partition(':')[0]}@{output['digest']}"]
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Letters of all languages as they are; what steers a terminal as \\u…, which is the same to who reads it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
@@ -64,8 +71,9 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with all columns but the last as wide as their widest cell."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    plain = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(len(row[place]) for row in plain) for place in range(len(plain[0]))]
+    return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in plain]
 
 
 def age(since: str | None, now: datetime) -> str:

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
-__all__ = ["Screen", "harmless"]
+__all__ = ["UNSEEN", "Screen", "harmless"]
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and line feed, and those that turn the direction of text."""
 
 
 def harmless(text: str) -> str:
     """A line of a log that no terminal acts on: colours go, everything else that steers is shown as what it is."""
     plain = _COLOUR.sub("", text).rstrip("\r").replace("\r", "\n")
-    return _UNSEEN.sub(lambda found: repr(found.group())[1:-1], plain)
+    return UNSEEN.sub(lambda found: repr(found.group())[1:-1], plain)
 
 
 class Screen:

@@ -7,6 +7,7 @@ import click
 from imagebuild.cli import changing
 from imagebuild.cli.named import find, names_argument
 from imagebuild.cli.session import Session, in_session, place
+from imagebuild.cli.terminal import harmless
 
 
 @click.command("cancel")
@@ -18,7 +19,7 @@ def command(session: Session, /, names: tuple[str, ...]) -> None:
     for name in names:
         build = find(session.cluster, name)
         if build.over and build.seen:
-            click.echo(f"{name} is over: {build.reason}")
+            click.echo(harmless(f"{name} is over: {build.reason}"))
             continue
         run = build.run or 1
         session.cluster.patch(name, changing.cancel(run))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import signal
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from imagebuild.cli import show
 from imagebuild.cli.interrupts import answered
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.spans import SPAN
@@ -69,7 +69,7 @@ def command(
     notes = [*filter(None, [note]), *found.notes]
     if form:
         told = report.document(found.looked, found.left_out, found.advice, wanted.configured, notes)
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        click.echo(show.to_json(told))
     else:
         _tell(Screen(sys.stdout), [*notes, *report.lines(found.looked, found.left_out, found.advice)])
     return found.advice.exit_code

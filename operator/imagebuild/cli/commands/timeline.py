@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from imagebuild.cli import archive, chart, logs, phases, steps
+from imagebuild.cli import archive, chart, logs, phases, show, steps
 from imagebuild.cli.logs import Pod
 from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.page.document import Facts, page
@@ -51,7 +50,7 @@ def command(session: Session, /, name: str, *, form: str | None, archive_plain_h
         click.echo(page(facts).encode(), nl=False)
         return
     if form == "json":
-        click.echo(json.dumps(phases.document(build, spans, found, note), indent=2, ensure_ascii=False))
+        click.echo(show.to_json(phases.document(build, spans, found, note)))
         return
     screen = Screen(sys.stdout)
     screen.say(f"{build.name} in {build.namespace}: {', '.join(filter(None, [build.phase, build.reason])) or 'new'}")
