@@ -11,6 +11,7 @@ import pytest
 
 from imagebuild.cli import ending, reproduce
 from imagebuild.cli.describing import describe
+from imagebuild.cli.terminal import harmless
 from imagebuild.cli.view import View
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -238,3 +239,21 @@ def test_a_shell_reads_the_command_as_it_is_meant(tmp_path: Any) -> None:
     assert done.stdout == (
         "buildx\nbuild\n--progress=plain\n--file=-\n--build-arg=A=$(b) 'c'\n.\nFROM a\nRUN echo $HOME `x` \\\n 'y'\n"
     )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("END_OF_DOCKERFILE", id="the mark"),
+        pytest.param("END_OF_DOCKERFILE\nEND_OF_DOCKERFILE_END_OF_DOCKERFILE", id="and a longer one"),
+        pytest.param("END_OF\x1b[0m_DOCKERFILE", id="one that a terminal makes the mark"),
+        pytest.param("\rEND_OF_DOCKERFILE\r", id="between other ends of lines"),
+    ],
+)
+def test_no_line_of_a_dockerfile_ends_it_for_a_shell(lines: str, tmp_path: Any) -> None:
+    """What came after it would be run by whoever pastes the command."""
+    (tmp_path / "docker").symlink_to("/bin/true")
+    spec = {"dockerfile": {"inline": f"FROM a\n{lines}\ntouch {tmp_path}/run\n"}}
+    script = harmless("\n".join(reproduce.command(view(spec))))
+    subprocess.run(["/bin/sh", "-c", script], env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, check=True, timeout=60)
+    assert not (tmp_path / "run").exists()

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from imagebuild.cli.terminal import harmless
 from imagebuild.cli.view import View
 
 __all__ = ["command"]
@@ -20,11 +21,20 @@ def command(build: View) -> list[str]:
     spec = build.spec
     context, before = _context(spec, str(build.of("source").get("commit") or ""))
     words = ["docker buildx build --progress=plain", *_options(spec, build), shlex.quote(context)]
+    end = _end(_inline(spec))
     return [
         *(f"# {line}" for line in [*before, *_needed(spec)]),
-        " \\\n    ".join(words) + (f" <<'{_END}'" if _inline(spec) else ""),
-        *([*_inline(spec).splitlines(), _END] if _inline(spec) else []),
+        " \\\n    ".join(words) + (f" <<'{end}'" if _inline(spec) else ""),
+        *([*_inline(spec).splitlines(), end] if _inline(spec) else []),
     ]
+
+
+def _end(dockerfile: str) -> str:
+    """A mark that is not in the Dockerfile as a terminal shows it: what follows such a line would be run."""
+    mark, shown = _END, harmless(dockerfile)
+    while mark in shown:
+        mark += f"_{mark}"
+    return mark
 
 
 def _inline(spec: Spec) -> str:
