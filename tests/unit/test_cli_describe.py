@@ -257,3 +257,11 @@ def test_no_line_of_a_dockerfile_ends_it_for_a_shell(lines: str, tmp_path: Any) 
     script = harmless("\n".join(reproduce.command(view(spec))))
     subprocess.run(["/bin/sh", "-c", script], env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, check=True, timeout=60)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_has_to_be_at_hand_stays_a_comment() -> None:
+    """The API server takes ends of lines in a URL that are none to it."""
+    spec = {"source": {"http": {"url": "https://h/x\u2028touch\x0brun"}, "path": "x"}}
+    first, second, *_ = "\n".join(reproduce.command(view(spec))).splitlines()
+    assert first == "# unpack https://h/x touch run here"
+    assert second.startswith("docker buildx")

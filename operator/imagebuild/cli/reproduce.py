@@ -23,7 +23,7 @@ def command(build: View) -> list[str]:
     words = ["docker buildx build --progress=plain", *_options(spec, build), shlex.quote(context)]
     end = _end(_inline(spec))
     return [
-        *(f"# {line}" for line in [*before, *_needed(spec)]),
+        *(f"# {' '.join(line.splitlines())}" for line in [*before, *_needed(spec)]),
         " \\\n    ".join(words) + (f" <<'{end}'" if _inline(spec) else ""),
         *([*_inline(spec).splitlines(), end] if _inline(spec) else []),
     ]
