@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from kubernetes.config import kube_config
 
 from cli.cliserver import Api, kubeconfig
 from imagebuild.cli.cluster import Cluster
@@ -37,6 +39,41 @@ def test_a_kubeconfig_that_is_none_is_said(tmp_path: Path) -> None:
     for file in ("nowhere", "empty"):
         with pytest.raises(Problem, match="No cluster is named"):
             Cluster.connect(str(tmp_path / file), None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a: b: c", id="no YAML"),
+        pytest.param("hello", id="a word"),
+        pytest.param("[1, 2]", id="a list"),
+        pytest.param("contexts: [one]\ncurrent-context: one", id="contexts that are words"),
+        pytest.param("contexts: [{name: one}]\ncurrent-context: one", id="a context of nothing"),
+        pytest.param("\xff", id="no text"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False], ids=["by --kubeconfig", "by KUBECONFIG"])
+def test_a_file_that_is_no_kubeconfig_is_named(
+    text: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(text.encode("latin-1"))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", "/nowhere" if named else str(file))
+    with pytest.raises(Problem) as raised:
+        Cluster.connect(str(file) if named else None, None, None)
+    assert str(file) in raised.value.message
+    assert raised.value.exit_code == Exit.CONFIGURATION
+
+
+def test_a_context_needs_no_user(api: Api, tmp_path: Path) -> None:
+    """That of `kubectl proxy`, which logs in itself."""
+    file = Path(kubeconfig(tmp_path, api.url))
+    document = yaml.safe_load(file.read_text())
+    del document["contexts"][0]["context"]["user"], document["users"]
+    file.write_text(yaml.safe_dump(document))
+    api.answers[f"{BUILDS}/shop"] = (200, {"ok": 1})
+    assert Cluster.connect(str(file), None, None).build("shop") == {"ok": 1}
+    assert api.kinds[-1][1] is None
 
 
 def test_a_kubeconfig_that_acts_as_somebody_else_is_refused_by_name(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from kubernetes.config import kube_config
 
@@ -61,6 +62,10 @@ class Cluster:
         except (config.ConfigException, OSError) as error:
             in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
             raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
+        except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+            file = kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+            told = f": {error}" if isinstance(error, yaml.YAMLError) else "."
+            raise Problem(f"{file} is no kubeconfig{told}", _NO_CLUSTER) from error
         return cls(configuration, namespace or found, in_pod=not named)
 
     def builds(self, namespace: str | None) -> list[Document]:
@@ -235,7 +240,7 @@ def _from_kubeconfig(configuration: client.Configuration, file: str | None, cont
     if chosen is None:
         known = ", ".join(each["name"] for each in contexts) or "none"
         raise Problem(f"There is no context {context} in the kubeconfig.", f"There are: {known}.")
-    _refuse_impersonation(file, chosen["context"]["user"])
+    _refuse_impersonation(file, chosen["context"].get("user") or "")
     config.load_kube_config(file, context, client_configuration=configuration)
     return str(chosen["context"].get("namespace") or "default")
 
