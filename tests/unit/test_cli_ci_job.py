@@ -145,6 +145,26 @@ def test_a_login_that_the_job_has_obtained_crosses_beside_the_secrets_that_are_n
         create(Server(secrets=False), registry_login=str(file))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"\xff", "cannot be read", id="no text"),
+        pytest.param(None, "cannot be read: No such file", id="gone meanwhile"),
+        pytest.param(b'{"auths": []}', "is no docker config.json", id="no logins"),
+    ],
+)
+def test_a_login_that_cannot_be_read_is_said_before_anything_is_made(
+    content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.json"
+    if content is not None:
+        file.write_bytes(content)
+    server = Server()
+    with pytest.raises(click.BadParameter, match=said):
+        create(server, registry_login=str(file))
+    assert server.kept == {}
+
+
 def test_no_job_token_is_no_job_token() -> None:
     server = Server()
     create(server, job_token=False)

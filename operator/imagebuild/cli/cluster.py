@@ -62,7 +62,7 @@ class Cluster:
         except (config.ConfigException, OSError) as error:
             in_vain = "there is no kubeconfig, and this is no pod" if "Service host/port" in str(error) else error
             raise Problem(f"No cluster is named: {in_vain}.", _NO_CLUSTER) from error
-        except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             file = kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
             told = f": {error}" if isinstance(error, yaml.YAMLError) else "."
             raise Problem(f"{file} is no kubeconfig{told}", _NO_CLUSTER) from error

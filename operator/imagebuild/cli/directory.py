@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagebuild.cli.exits import Exit
+from imagebuild.cli.files import read_text
 from imagebuild.cli.problem import Problem
 from imagebuild.cli.terminal import Screen
 
@@ -43,7 +44,7 @@ def dockerfile(file: str | None, context: Path, here: Path) -> Dockerfile:
         given = (context / file).resolve()
     if given.is_relative_to(context.resolve()):
         return Dockerfile(path=str(given.relative_to(context.resolve())))
-    return Dockerfile(inline=given.read_text())
+    return Dockerfile(inline=read_text(given, "'--file'"))
 
 
 def repository(images: list[str], named: str | None) -> str:

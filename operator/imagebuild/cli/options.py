@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import click
 
 from imagebuild.api.names import KIND
 from imagebuild.cli import arguments, sources
+from imagebuild.cli.files import read_text
 from imagebuild.cli.spec import Flags
 
 __all__ = ["build_flags", "flags", "read_spec"]
@@ -120,7 +120,7 @@ def flags(given: Mapping[str, Any], source: Mapping[str, Any]) -> Flags:
     """`source`: what SOURCE came to. Reads standard input where the Dockerfile is there."""
     names = set(Flags.__dataclass_fields__) - {"source", "dockerfile", "inline", "ttl"}
     file = given["file"]
-    inline = sys.stdin.read() if file == "-" else given.get("inline")
+    inline = read_text(file, "'--file'") if file == "-" else given.get("inline")
     temporary = not (given["name"] or given["spec_file"])
     return Flags(
         source=source,
@@ -147,10 +147,9 @@ def read_spec(file: str | None, hint: str = "'--spec'") -> tuple[dict[str, Any],
     import yaml  # noqa: PLC0415  most builds need none, and it takes a while to load
 
     try:
-        written = yaml.safe_load(sys.stdin if file == "-" else Path(file).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = getattr(error, "strerror", None) or error  # the file is named already
-        raise click.BadParameter(f"{file} cannot be read: {said}", param_hint=hint) from error
+        written = yaml.safe_load(read_text(file, hint))
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
+        raise click.BadParameter(f"{file} cannot be read: {error}", param_hint=hint) from error
     if not isinstance(written, dict):
         raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint=hint)
     if written.get("kind", KIND) != KIND:

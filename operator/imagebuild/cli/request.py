@@ -12,6 +12,7 @@ import click
 
 from imagebuild.cli import directory, options, spec
 from imagebuild.cli.directory import Send
+from imagebuild.cli.files import read_text
 from imagebuild.cli.sources import Directory
 
 __all__ = ["requested"]
@@ -42,7 +43,7 @@ def _file_alone(given: Mapping[str, Any]) -> Mapping[str, Any]:
         return given
     if not Path(file).is_file():
         raise click.BadParameter(f"there is no file {file}, and no SOURCE that could have it", param_hint="'--file'")
-    return {**given, "file": None, "inline": Path(file).read_text()}
+    return {**given, "file": None, "inline": read_text(file, "'--file'")}
 
 
 def _of_directory(root: Path, given: Mapping[str, Any], below: Mapping[str, Any], send: Send) -> spec.Document:

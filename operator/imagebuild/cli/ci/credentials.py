@@ -50,10 +50,10 @@ def auths(logins: Sequence[Login]) -> Auths:
 def read(config: str) -> Auths:
     """The logins in a docker config.json. Those of helpers are not in it, and stay where they are."""
     try:
-        found = json.loads(config).get("auths", {})
+        found = json.loads(config).get("auths", {}).items()
     except (ValueError, AttributeError) as error:
         raise click.BadParameter("is no docker config.json", param_hint="'--registry-login'") from error
-    with_values = {host: entry for host, entry in found.items() if entry}
+    with_values = {host: entry for host, entry in found if entry}
     if not with_values:
         raise click.BadParameter(
             "has no logins in it: `docker login` without credsStore and credHelpers writes them there",

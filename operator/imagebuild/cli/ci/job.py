@@ -14,6 +14,7 @@ import click
 from imagebuild.cli.ci import credentials, filling, github, gitlab, hints, identity
 from imagebuild.cli.ci.facts import Facts, plain
 from imagebuild.cli.ci.pod import Pod, here
+from imagebuild.cli.files import read_text
 from imagebuild.cli.problem import ApiError
 from imagebuild.cli.terminal import Screen
 from imagebuild.cli.view import View
@@ -120,7 +121,7 @@ class Job:
         git = credentials.git_login(spec, self._facts) if token else None
         registries = credentials.registry_auths(spec, self._facts) if token else {}
         if self._login and not self._stays:
-            registries = credentials.read(Path(self._login).read_text())
+            registries = credentials.read(read_text(self._login, "'--registry-login'"))
         wanted = credentials.secrets(name, git, registries)
         try:
             for secret in wanted:
