@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from imagebuild.cli.__main__ import main_group
@@ -24,6 +25,51 @@ def refused(*words: str, stdin: bytes | None = None) -> str:
     done = create(*words, stdin=stdin)
     assert done.exit_code not in (Exit.OK, Exit.BUILD_FAILED), done.output
     return " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("spec: hello", "spec must be an object, not a text", id="a spec"),
+        pytest.param("spec: []", "spec must be an object, not a list", id="an empty list"),
+        pytest.param("{metadata: x, spec: {}}", "metadata must be an object, not a text", id="the metadata"),
+        pytest.param("{metadata: {name: 5}, spec: {}}", "metadata.name must be a text, not a number", id="a name"),
+        pytest.param(
+            "{metadata: {annotations: [a]}, spec: {}}", "metadata.annotations must be an object", id="annotations"
+        ),
+        pytest.param("{source: 'https://h/x.git'}", "source must be an object, not a text", id="a URL as the source"),
+        pytest.param("{source: {git: 'https://h/x.git'}}", "source.git must be an object, not a text", id="and below"),
+        pytest.param("{source: {git: {url: 5}}}", "source.git.url must be a text, not a number", id="no URL"),
+        pytest.param("spec: {output: yes}", "spec.output must be an object, not yes or no", id="in an ImageBuild"),
+        pytest.param("{output: {images: r.io/a}}", "output.images must be a list, not a text", id="one image"),
+        pytest.param("{output: {images: [5]}}", "output.images[0] must be a text, not a number", id="no image"),
+        pytest.param("dockerfile: FROM scratch", "dockerfile must be an object, not a text", id="a Dockerfile"),
+        pytest.param("cache: registry", "cache must be an object, not a text", id="a cache"),
+        pytest.param("{cache: {branch: main}}", "cache.branch must be an object, not a text", id="a branch"),
+        pytest.param("pod: 1", "pod must be an object, not a number", id="a pod"),
+        pytest.param("registrySecrets: push", "registrySecrets must be a list, not a text", id="a Secret"),
+    ],
+)
+def test_a_field_of_a_spec_that_is_of_another_kind_is_named_with_its_file(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "build.yaml").write_text(text)
+    said = refused(GIT, "-t", IMAGE, "--spec", str(tmp_path / "build.yaml"))
+    assert "Invalid value for '--spec'" in said
+    assert f"build.yaml: {told}" in said
+
+
+@pytest.mark.parametrize("nothing", ["output:", "{spec: {dockerfile: }}", "spec:", "{metadata: , spec: }"])
+def test_a_field_of_nothing_is_as_if_it_was_not_there(nothing: str, tmp_path: Path) -> None:
+    (tmp_path / "build.yaml").write_text(nothing)
+    assert "Say where the image goes" in refused(GIT, "--spec", str(tmp_path / "build.yaml"))
+    document = yaml.safe_load(create(GIT, "-t", IMAGE, "--spec", str(tmp_path / "build.yaml")).stdout)
+    assert document["spec"] == {"source": {"git": {"url": GIT}}, "output": {"images": [IMAGE]}}
+
+
+def test_what_is_the_users_own_is_left_to_the_api_server(tmp_path: Path) -> None:
+    """An argument of nothing is a mistake, and no wish to have none."""
+    (tmp_path / "build.yaml").write_text("{args: {A: }, retryLimit: many}")
+    spec = yaml.safe_load(create(GIT, "-t", IMAGE, "--spec", str(tmp_path / "build.yaml")).stdout)["spec"]
+    assert (spec["args"], spec["retryLimit"]) == ({"A": None}, "many")
 
 
 @pytest.mark.parametrize("text", ["a: b: c", "a: 2026-13-45", "[" * 5000], ids=["YAML", "a date", "an end"])

@@ -12,6 +12,7 @@ import click
 from imagebuild.api.names import KIND
 from imagebuild.cli import arguments, sources
 from imagebuild.cli.files import read_text
+from imagebuild.cli.shape import IMAGE_BUILD, SPEC, checked
 from imagebuild.cli.spec import Flags
 
 __all__ = ["build_flags", "flags", "read_spec"]
@@ -154,6 +155,8 @@ def read_spec(file: str | None, hint: str = "'--spec'") -> tuple[dict[str, Any],
         raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint=hint)
     if written.get("kind", KIND) != KIND:
         raise click.BadParameter(f"{file} is a {written['kind']}: give an ImageBuild, or its spec", param_hint=hint)
-    if "spec" in written:
-        return written.get("metadata") or {}, written["spec"] or {}
-    return {}, written
+    try:
+        found = checked(written, IMAGE_BUILD if "spec" in written else SPEC, "")
+    except ValueError as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint=hint) from error
+    return (found.get("metadata", {}), found.get("spec", {})) if "spec" in written else ({}, found)
