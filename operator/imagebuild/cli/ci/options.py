@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -11,10 +12,18 @@ __all__ = ["job_flags"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_FILE = click.Path(dir_okay=False)
+
+def _in_a_directory(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Nothing is built for a file that could not be written after it."""
+    if value is not None and not Path(value).parent.is_dir():
+        raise click.BadParameter(f"there is no directory {Path(value).parent}")
+    return value
+
+
+_FILE: dict[str, Any] = {"type": click.Path(dir_okay=False), "metavar": "FILE", "callback": _in_a_directory}
 _FLAGS = [
-    click.option("--digest-file", type=_FILE, metavar="FILE", help="Write the image's digest there."),
-    click.option("--dotenv", type=_FILE, metavar="FILE", help="Write IMAGE, DIGEST, IMAGE_REF and more there."),
+    click.option("--digest-file", help="Write the image's digest there.", **_FILE),
+    click.option("--dotenv", help="Write IMAGE, DIGEST, IMAGE_REF and more there.", **_FILE),
     click.option("--ci/--no-ci", default=True, help="Take commit, branch and more from the CI job's variables."),
     click.option("--local", is_flag=True, help="In a CI job: send the directory, not its commit."),
     click.option(

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagebuild.cli import ending, show
+from imagebuild.cli import ending, exits, show
+from imagebuild.cli.exits import Exit
+from imagebuild.cli.problem import Problem
 from imagebuild.cli.view import View
 
 __all__ = ["results", "summary", "write"]
@@ -42,16 +44,20 @@ def summary(build: View) -> str:
 
 
 def write(build: View, digest_file: str | None, dotenv: str | None, environ: Mapping[str, str]) -> None:
-    """Nothing is written for a build that has pushed nothing, so that no later step takes an old digest for its own."""
+    """Nothing is written for a build that has pushed nothing, so that no later step takes an old digest for its own.
+
+    Raises Problem for a file that cannot be written. It ends as the build has; a build that went well ends as one with
+    a wrong name or right, since somebody waits for the file, and to build once more would not help.
+    """
     found = results(build)
     if digest_file and found:
-        Path(digest_file).write_text(found["DIGEST"])  # as Kaniko does, without a line end
+        _put(digest_file, found["DIGEST"], build)  # as Kaniko does, without a line end
     if dotenv and found:
-        Path(dotenv).write_text(_lines(found))
+        _put(dotenv, _lines(found), build)
     if environ.get("GITHUB_OUTPUT") and found:
-        _append(environ["GITHUB_OUTPUT"], _lines({_github(key): value for key, value in found.items()}))
+        _put(environ["GITHUB_OUTPUT"], _lines({_github(key): value for key, value in found.items()}), build, "a")
     if environ.get("GITHUB_STEP_SUMMARY"):
-        _append(environ["GITHUB_STEP_SUMMARY"], summary(build))
+        _put(environ["GITHUB_STEP_SUMMARY"], summary(build), build, "a")
 
 
 def _github(key: str) -> str:
@@ -63,6 +69,11 @@ def _lines(values: Mapping[str, str]) -> str:
     return "".join(f"{key}={''.join(value.splitlines())}\n" for key, value in values.items())
 
 
-def _append(file: str, text: str) -> None:
-    with Path(file).open("a") as end:
-        end.write(text)
+def _put(file: str, text: str, build: View, mode: str = "w") -> None:
+    try:
+        with Path(file).open(mode) as opened:
+            opened.write(text)
+    except OSError as error:
+        code = exits.of_build(build.phase, build.reason) or Exit.CONFIGURATION
+        told = f"{file} cannot be written: {error.strerror}. {build.name} has ended as {build.reason}."
+        raise Problem(told, "Make room there, or name another file.", code) from error

@@ -62,8 +62,8 @@ def command(
     line = None if quiet else lambda found: screen.say(found.text)
     cancels = cancel_on_interrupt or job is not None
     build = Attached(session.cluster, name, screen, line, cancel_on_interrupt=cancels).result()
-    outputs.write(build, given["digest_file"], given["dotenv"], os.environ if job else {})
     code = finish(build, screen, form, log_shown=not quiet)
     if job:
         job.hint(build)
+    outputs.write(build, given["digest_file"], given["dotenv"], os.environ if job else {})
     return code
