@@ -71,7 +71,9 @@ class Attached:
             if not (self._cancels or twice or self._second_thoughts()):
                 raise click.Abort from None
         self._cancel()
-        return self._follower.result(deadline)
+        while True:
+            with suppress(Interrupted):  # heard before the cancel, and meant no more than that
+                return self._follower.result(deadline)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
