@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from imagebuild.cli.exits import Exit
 from imagebuild.cli.group import Commands
 from imagebuild.cli.session import place
 from imagebuild.cli.terminal import harmless
+from imagebuild.cli.unread import let_go
 
 _WIDTH = {"max_content_width": 120}
 
@@ -32,7 +33,10 @@ def main_group() -> None:
 
 
 def main() -> None:
-    sys.exit(run(sys.argv))
+    code = run(sys.argv)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        let_go(stream)
+    sys.exit(code)
 
 
 def run(argv: list[str]) -> int:
@@ -42,18 +46,22 @@ def run(argv: list[str]) -> int:
         code = main_group.main(argv[1:], prog_name=name, complete_var="_IMAGEBUILD_COMPLETE", standalone_mode=False)
     except click.UsageError as error:
         told = elsewhere.told(error).format_message()
-        click.UsageError(harmless(told), error.ctx).show()  # words of a file may be in it
+        _show(click.UsageError(harmless(told), error.ctx))  # words of a file may be in it
         return Exit.USAGE
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except click.Abort:
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # who read us has seen enough; without this the interpreter complains once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # of a shell that completes, which click answers before all commands
         return Exit.OK
     return code if isinstance(code, int) else Exit.OK
+
+
+def _show(error: click.ClickException) -> None:
+    """Its exit code counts also where nobody reads the words."""
+    with suppress(BrokenPipeError):
+        error.show()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
+
+from imagebuild.cli.exits import Exit
 
 COMMANDS = {
     "build": "Build an image, follow the build, and exit as it ends",
@@ -28,6 +33,14 @@ COMMANDS = {
 
 
 class Commands(click.Group):
+    def make_context(self, *words: Any, **more: Any) -> click.Context:
+        with _read_enough():
+            return super().make_context(*words, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _read_enough():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's
         return list(COMMANDS)
 
@@ -52,3 +65,12 @@ class Commands(click.Group):
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"There is no command {args[0]}.{hint}")
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _read_enough() -> Iterator[None]:
+    """A reader that goes is no fault: click itself would end with 1, which says that the Dockerfile is wrong."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(Exit.OK) from None

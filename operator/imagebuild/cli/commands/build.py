@@ -20,6 +20,7 @@ from imagebuild.cli.options import build_flags
 from imagebuild.cli.request import requested
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 
 
 @click.command("build")
@@ -31,6 +32,7 @@ from imagebuild.cli.terminal import Screen
 @show.output_option
 @place
 @in_session
+@answering()
 def command(
     session: Session,
     /,

@@ -8,12 +8,14 @@ from imagebuild.cli import changing
 from imagebuild.cli.named import find, names_argument
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import harmless
+from imagebuild.cli.unread import answering
 
 
 @click.command("cancel")
 @names_argument
 @place
 @in_session
+@answering()
 def command(session: Session, /, names: tuple[str, ...]) -> None:
     """Cancel the run that is under way, or waits. What had been pushed by then counts."""
     for name in names:

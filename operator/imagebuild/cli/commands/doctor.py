@@ -15,6 +15,7 @@ from imagebuild.cli.interrupts import answered
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.spans import SPAN
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 
 _MODES = ["Userns", "UsernsMasked", "Rootless"]
 
@@ -33,6 +34,7 @@ _MODES = ["Userns", "UsernsMasked", "Rootless"]
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="The same as a document.")
 @place
 @in_session
+@answering()
 def command(
     session: Session,
     /,

@@ -16,6 +16,7 @@ from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.problem import ApiError, Problem
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 from imagebuild.cli.view import View
 from imagebuild.contract import timeline
 
@@ -58,20 +59,22 @@ def command(
 
     if follow and (archived or run):
         raise click.UsageError("An archive is of what is over: leave out --follow.")
-    if follow and not build.over:
-        shown = err if not out.live else out  # a line of progress must be the log's neighbour
-        attached = Attached(session.cluster, name, shown, line, cancel_on_interrupt=cancel_on_interrupt)
-        return close(attached.result(), err, log_shown=True)
-    try:
-        if archived or (run and run != build.run) or not _printed(session, build, line):
-            if not (image := archive.image(build, run)):
-                raise _nowhere(build, run, asked=archived)
-            _print_archive(image, line, err, plain_http=archive_plain_http)
-    except Problem as problem:
-        if not follow:
-            raise
-        err.say(f"{problem.message} {problem.next_step}".rstrip())  # how the build has ended counts for who follows it
-    return close(build, err, log_shown=True) if follow else Exit.OK
+    with answering(when=follow):
+        if follow and not build.over:
+            shown = err if not out.live else out  # a line of progress must be the log's neighbour
+            attached = Attached(session.cluster, name, shown, line, cancel_on_interrupt=cancel_on_interrupt)
+            return close(attached.result(), err, log_shown=True)
+        try:
+            if archived or (run and run != build.run) or not _printed(session, build, line):
+                if not (image := archive.image(build, run)):
+                    raise _nowhere(build, run, asked=archived)
+                _print_archive(image, line, err, plain_http=archive_plain_http)
+        except Problem as problem:
+            if not follow:
+                raise
+            # how the build has ended counts for who follows it
+            err.say(f"{problem.message} {problem.next_step}".rstrip())
+        return close(build, err, log_shown=True) if follow else Exit.OK
 
 
 def _printed(session: Session, build: View, line: Callable[[Line], None]) -> bool:

@@ -17,6 +17,7 @@ from imagebuild.cli.policy.settings import Explained, explain
 from imagebuild.cli.policy.trial import Trial, trial
 from imagebuild.cli.session import HELP, Session, in_session, place
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 
 
 @click.group("policy")
@@ -46,7 +47,8 @@ def explain_command(
     written = _written(file)
     namespace = session.namespace or (written or {}).get("metadata", {}).get("namespace") or session.cluster.namespace
     tried = trial(written, namespace, read, datetime.now(UTC)) if written else None
-    _print(namespace, explain(read, namespace), tried, form)
+    with answering(when=tried is not None):
+        _print(namespace, explain(read, namespace), tried, form)
     return Exit.CONFIGURATION if tried and tried.refused else Exit.OK
 
 

@@ -14,6 +14,7 @@ from imagebuild.cli.finish import finish
 from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 
 
 @click.command("rebuild")
@@ -39,4 +40,5 @@ def command(session: Session, /, name: str, *, follow: bool, cancel_on_interrupt
         after_run=build.run,
         cancel_on_interrupt=cancel_on_interrupt,
     )
-    return finish(attached.result(), screen, form, log_shown=True)
+    with answering():
+        return finish(attached.result(), screen, form, log_shown=True)

@@ -13,6 +13,7 @@ from imagebuild.cli.named import find, name_argument
 from imagebuild.cli.session import Session, in_session, place
 from imagebuild.cli.spans import SPAN
 from imagebuild.cli.terminal import Screen
+from imagebuild.cli.unread import answering
 
 
 @click.command("wait")
@@ -22,6 +23,7 @@ from imagebuild.cli.terminal import Screen
 @show.output_option
 @place
 @in_session
+@answering()
 def command(session: Session, /, name: str, timeout: float | None, *, quiet: bool, form: str | None) -> int:
     """Wait until the build is over, and exit as it has ended.
 
