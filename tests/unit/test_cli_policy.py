@@ -222,6 +222,7 @@ def test_a_program_reads_all_of_it(file: Path, form: str, capsys: pytest.Capture
     ("text", "said"),
     [
         pytest.param("builder: [", "is not YAML", id="not YAML"),
+        pytest.param("builder: 2026-13-45", "is not YAML", id="a date that is none"),
         pytest.param(
             "builder: {image: a}\ntrsut: x", "trsut: there is no such key; did you mean trust?", id="an unknown key"
         ),

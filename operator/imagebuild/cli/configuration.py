@@ -76,9 +76,11 @@ def _named_by_deployment(cluster: Source, namespace: str) -> str:
 
 def load(text: str, where: str) -> OperatorConfig:
     try:
-        return OperatorConfig.model_validate(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
+        written = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
         raise Problem(f"The configuration in {where} is not YAML: {error}") from error
+    try:
+        return OperatorConfig.model_validate(written)
     except ValidationError as error:
         key, wrong = complaints(error, OperatorConfig)[0]
         if wrong == MISSING:
