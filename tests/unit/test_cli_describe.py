@@ -115,14 +115,14 @@ Log:
 
 The same with Docker:
   # in an empty directory
+  printf '%s\n' \
+      'FROM a' \
+      'RUN one' \
+      'RUN two' \
+      'RUN three' |
   docker buildx build --progress=plain \
       --file=- \
-      . <<'END_OF_DOCKERFILE'
-  FROM a
-  RUN one
-  RUN two
-  RUN three
-  END_OF_DOCKERFILE
+      .
 """
 
 
@@ -242,20 +242,21 @@ def test_a_shell_reads_the_command_as_it_is_meant(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
+    "line",
     [
-        pytest.param("END_OF_DOCKERFILE", id="the mark"),
-        pytest.param("END_OF_DOCKERFILE\nEND_OF_DOCKERFILE_END_OF_DOCKERFILE", id="and a longer one"),
-        pytest.param("END_OF\x1b[0m_DOCKERFILE", id="one that a terminal makes the mark"),
-        pytest.param("\rEND_OF_DOCKERFILE\r", id="between other ends of lines"),
+        pytest.param("'; touch run; echo '", id="the end of a quotation"),
+        pytest.param("\x1b['m; touch run; '", id="one that a terminal takes for a colour"),
+        pytest.param("\r; touch run", id="another end of a line"),
+        pytest.param("\u2028touch run", id="one that is none to the API server"),
     ],
 )
-def test_no_line_of_a_dockerfile_ends_it_for_a_shell(lines: str, tmp_path: Any) -> None:
-    """What came after it would be run by whoever pastes the command."""
+def test_no_line_of_a_dockerfile_is_run_by_whoever_pastes_the_command(line: str, tmp_path: Any) -> None:
     (tmp_path / "docker").symlink_to("/bin/true")
-    spec = {"dockerfile": {"inline": f"FROM a\n{lines}\ntouch {tmp_path}/run\n"}}
-    script = harmless("\n".join(reproduce.command(view(spec))))
-    subprocess.run(["/bin/sh", "-c", script], env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, check=True, timeout=60)
+    shown = describe(view({"dockerfile": {"inline": f"FROM a\n{line}\n"}}), NOW, None)
+    script = harmless("\n".join(shown[shown.index("The same with Docker:") + 1 :]))
+    subprocess.run(
+        ["/bin/sh", "-c", script], env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, cwd=tmp_path, check=True, timeout=60
+    )
     assert not (tmp_path / "run").exists()
 
 

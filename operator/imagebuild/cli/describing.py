@@ -45,7 +45,7 @@ def _sections(build: View, now: datetime, place: tuple[int, int] | None) -> Iter
     yield "In force", [f"{key}: {value}" for key, value in build.of("effective").items()]
     yield "Runs before", [_record(each, now) for each in build.status.get("history") or ()]
     yield "Log", _log(build)
-    yield "The same with Docker", "\n".join(reproduce.command(build)).splitlines()
+    yield "The same with Docker", "\n".join(reproduce.command(build)).split("\n")
 
 
 def _last_attempt(build: View) -> list[str]:

@@ -13,28 +13,24 @@ __all__ = ["command"]
 
 Spec = Mapping[str, Any]
 
-_END = "END_OF_DOCKERFILE"
-
 
 def command(build: View) -> list[str]:
     """Lines for a shell: comments on what has to be at hand first, then the command."""
     spec = build.spec
     context, before = _context(spec, str(build.of("source").get("commit") or ""))
     words = ["docker buildx build --progress=plain", *_options(spec, build), shlex.quote(context)]
-    end = _end(_inline(spec))
     return [
         *(f"# {' '.join(line.splitlines())}" for line in [*before, *_needed(spec)]),
-        " \\\n    ".join(words) + (f" <<'{end}'" if _inline(spec) else ""),
-        *([*_inline(spec).splitlines(), end] if _inline(spec) else []),
+        *(_dockerfile(_inline(spec)) if _inline(spec) else ()),
+        " \\\n    ".join(words),
     ]
 
 
-def _end(dockerfile: str) -> str:
-    """A mark that is not in the Dockerfile as a terminal shows it: what follows such a line would be run."""
-    mark, shown = _END, harmless(dockerfile)
-    while mark in shown:
-        mark += f"_{mark}"
-    return mark
+def _dockerfile(text: str) -> list[str]:
+    """For standard input, as a terminal shows it. Quoted line by line, it may be pasted with spaces before each, and
+    has no end that a line of it could be."""
+    lines = harmless(text).removesuffix("\n").split("\n")
+    return [" \\\n    ".join(["printf '%s\\n'", *map(shlex.quote, lines)]) + " |"]
 
 
 def _inline(spec: Spec) -> str:
