@@ -72,7 +72,13 @@ def test_what_is_the_users_own_is_left_to_the_api_server(tmp_path: Path) -> None
     assert (spec["args"], spec["retryLimit"]) == ({"A": None}, "many")
 
 
-@pytest.mark.parametrize("text", ["a: b: c", "a: 2026-13-45", "[" * 5000], ids=["YAML", "a date", "an end"])
+def test_a_date_is_a_text_as_it_is_to_kubectl(tmp_path: Path) -> None:
+    (tmp_path / "build.yaml").write_text("args: {DATE: 2026-01-01}")
+    spec = yaml.safe_load(create(GIT, "-t", IMAGE, "--spec", str(tmp_path / "build.yaml")).stdout)["spec"]
+    assert spec["args"] == {"DATE": "2026-01-01"}
+
+
+@pytest.mark.parametrize("text", ["a: b: c", "a: !!int b", "[" * 5000], ids=["YAML", "a number", "an end"])
 def test_a_spec_that_is_no_yaml_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "build.yaml").write_text(text)
     assert "build.yaml cannot be read: " in refused(GIT, "-t", IMAGE, "--spec", str(tmp_path / "build.yaml"))

@@ -11,7 +11,7 @@ import click
 
 from imagebuild.api.names import KIND
 from imagebuild.cli import arguments, sources
-from imagebuild.cli.files import read_text
+from imagebuild.cli.files import read_text, read_yaml
 from imagebuild.cli.shape import IMAGE_BUILD, SPEC, checked
 from imagebuild.cli.spec import Flags
 
@@ -145,12 +145,7 @@ def read_spec(file: str | None, hint: str = "'--spec'") -> tuple[dict[str, Any],
     """The metadata and the spec of --spec: a file with a spec, or a whole ImageBuild."""
     if file is None:
         return {}, {}
-    import yaml  # noqa: PLC0415  most builds need none, and it takes a while to load
-
-    try:
-        written = yaml.safe_load(read_text(file, hint))
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
-        raise click.BadParameter(f"{file} cannot be read: {error}", param_hint=hint) from error
+    written = read_yaml(file, hint)
     if not isinstance(written, dict):
         raise click.BadParameter(f"{file} has no spec: write fields such as source: and output:", param_hint=hint)
     if written.get("kind", KIND) != KIND:
