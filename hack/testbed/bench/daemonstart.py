@@ -51,7 +51,7 @@ def until_it_answers(argv: list[str]) -> tuple[float, float]:
         time.sleep(_PAUSE)
     answered = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=_SECONDS)
+    process.wait()
     return (answered - began) * 1000, (time.monotonic() - answered) * 1000
 
 
@@ -68,7 +68,7 @@ def _answers() -> bool:
 
 def until_it_ends(code: str, python: tuple[str, ...] = _PYTHON) -> float:
     began = time.monotonic()
-    subprocess.run([*python, "-c", code], cwd=_RUNNER, check=True, timeout=_SECONDS)
+    subprocess.run([*python, "-c", code], cwd=_RUNNER, check=True)  # with a timeout it looks up to 50 ms late
     return (time.monotonic() - began) * 1000
 
 
