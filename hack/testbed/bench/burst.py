@@ -109,6 +109,17 @@ async def only_created(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[
         return time.perf_counter() - begun, made
 
 
+async def one_has_run(space: Kubectl, made: list[Document], config: OperatorConfig) -> None:
+    """Of these as bare pods, after which the simulated node has come through all that was there before it."""
+    manifest = bare_pod(made[0], config, f"last-{secrets.token_hex(3)}")
+    path = pods_path(space.namespace, manifest["metadata"]["name"])
+    async with connected(space) as cluster, asyncio.timeout(_PATIENCE):
+        await cluster.call("POST", pods_path(space.namespace), manifest)
+        while (await cluster.call("GET", path))["status"]["phase"] == "Pending":  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(1)
+        await _removed(cluster, [path])
+
+
 async def removed(space: Kubectl, made: list[Document]) -> None:
     async with connected(space) as cluster:
         await _removed(cluster, (builds_path(space.namespace, each["metadata"]["name"]) for each in made))
