@@ -165,6 +165,13 @@ def test_the_layers_of_an_image_lie_one_on_the_other(pod: Pod, store: Store, hos
             id="a link where a directory was",
         ),
         pytest.param(archive(**{"a/x": "old"}), archive(a="new"), {"a": "new"}, id="a file where a directory was"),
+        pytest.param(archive(a="old"), archive(**{"//a": "new"}), {"a": "new"}, id="by a name with slashes in front"),
+        pytest.param(
+            archive(b="old"),
+            archive(member("a", tarfile.SYMTYPE, "none"), member("b", tarfile.LNKTYPE, "a")),
+            {},
+            id="another name of a link to nothing",
+        ),
         pytest.param(archive(a="old"), archive(member("a", tarfile.DIRTYPE)), {}, id="a directory where a file was"),
         pytest.param(
             archive(**{"a/x": "old"}), archive(**{"a/y": "new"}), {"a/x": "old", "a/y": "new"}, id="two directories"

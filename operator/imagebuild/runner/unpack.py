@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, cast
+from typing import IO, cast
 
 from imagebuild.contract.reasons import Reason
 from imagebuild.runner import zstd
@@ -20,8 +21,6 @@ __all__ = ["unpack"]
 _BROKEN = (tarfile.TarError, EOFError, KeyError, ValueError, zlib.error)
 _REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"
 """How a layer of an image says that a file of the layers below is gone, and that a directory begins anew."""
-_ALL_ERRORS: Final = 2
-"""Else a link that cannot be made is left out without a word."""
 _NO_NAMES = {"", ".", ".."}
 """Of the directory itself, and of the one above it."""
 
@@ -41,6 +40,7 @@ def unpack(
                 if layer:
                     _make_way(member, directory)
                 tar.extract(member, directory, filter=_as_checked_out if links else _checked)
+                _is_there(member, directory)
     except _BROKEN as error:
         raise Problem(Reason.ARCHIVE_INVALID, f"the archive cannot be unpacked: {error}") from error
     except OSError as error:
@@ -56,12 +56,12 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
         head = file.read(4)
         file.seek(0)
         if not zstd.is_zstd(head):
-            with tarfile.open(fileobj=file, mode="r|*", errorlevel=_ALL_ERRORS) as tar:
+            with tarfile.open(fileobj=file, mode="r|*") as tar:
                 yield tar
             return
         with (
             zstd.Reader(file) as reader,
-            tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|", errorlevel=_ALL_ERRORS) as tar,
+            tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar,
         ):
             yield tar
 
@@ -102,9 +102,15 @@ def _make_way(member: tarfile.TarInfo, directory: Path) -> None:
         _remove(below)
 
 
+def _is_there(member: tarfile.TarInfo, directory: Path) -> None:
+    """A link that cannot be made is left out without a word."""
+    if (member.issym() or member.islnk()) and not os.path.lexists(directory / member.name.lstrip("/")):
+        raise tarfile.ExtractError(f"the link {member.name} cannot be made")
+
+
 def _parent(member: tarfile.TarInfo, name: PurePosixPath, directory: Path) -> Path:
     """Where the member is, within the directory."""
-    parent = (directory / name.parent.relative_to("/") if name.is_absolute() else directory / name.parent).resolve()
+    parent = (directory / str(name.parent).lstrip("/")).resolve()
     if not parent.is_relative_to(directory.resolve()):
         raise tarfile.OutsideDestinationError(member, str(parent))
     return parent
