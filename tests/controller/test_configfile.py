@@ -52,6 +52,8 @@ async def test_a_file_that_is_read_again_is_in_force_everywhere(file: Path) -> N
     [
         pytest.param("2026-13-45", id="no date"),
         pytest.param("!!int foo", id="no number"),
+        pytest.param('!!int ""', id="a number of no figures"),
+        pytest.param("!!timestamp foo", id="no time"),
         pytest.param("!!bool foo", id="no truth"),
         pytest.param("9" * 5000, id="a number too long"),
         pytest.param("[" * 100_000, id="brackets without end"),

@@ -260,6 +260,11 @@ def test_no_line_of_a_dockerfile_is_run_by_whoever_pastes_the_command(line: str,
     assert not (tmp_path / "run").exists()
 
 
+def test_ends_of_lines_of_windows_are_ends_of_lines() -> None:
+    _, first, *_ = reproduce.command(view({"dockerfile": {"inline": "FROM a\r\nRUN b \\\r\n c\r\n"}}))
+    assert first.split(" \\\n    ")[1:] == ["'FROM a'", "'RUN b \\'", "' c' |"]
+
+
 def test_what_has_to_be_at_hand_stays_a_comment() -> None:
     """The API server takes ends of lines in a URL that are none to it."""
     spec = {"source": {"http": {"url": "https://h/x\u2028touch\x0brun"}, "path": "x"}}

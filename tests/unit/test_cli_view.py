@@ -75,7 +75,7 @@ def test_a_state_is_a_line(document: dict[str, Any], place: tuple[int, int] | No
 
 def test_a_place_in_the_queue_counts_those_who_wait_longer() -> None:
     def waits(name: str, since: str) -> View:
-        document = build(1, phase="Pending", reason=Reason.QUEUED, run=1, turnSince=f"2026-11-24T{since}Z")
+        document = build(1, phase="Pending", reason=Reason.QUEUED, run=1, queuedAt=f"2026-11-24T{since}Z")
         return View({**document, "metadata": {**document["metadata"], "name": name}})
 
     queue_ = [waits("a", "10:00:00"), waits("b", "09:00:00"), waits("c", "11:00:00"), View(FIRST)]

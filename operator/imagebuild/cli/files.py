@@ -31,7 +31,8 @@ def read_yaml(file: str, hint: str) -> Any:
             for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
+    text = read_text(file, hint)
     try:
-        return yaml.load(read_text(file, hint), Loader)  # noqa: S506  a safe one
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
+        return yaml.load(text, Loader)  # noqa: S506  a safe one
+    except Exception as error:  # the parser lets many of Python's own out
         raise click.BadParameter(f"{file} cannot be read: {error}", param_hint=hint) from error

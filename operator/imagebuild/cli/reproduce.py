@@ -29,7 +29,7 @@ def command(build: View) -> list[str]:
 def _dockerfile(text: str) -> list[str]:
     """For standard input, as a terminal shows it. Quoted line by line, it may be pasted with spaces before each, and
     has no end that a line of it could be."""
-    lines = harmless(text).removesuffix("\n").split("\n")
+    lines = harmless(text.replace("\r\n", "\n")).removesuffix("\n").split("\n")
     return [" \\\n    ".join(["printf '%s\\n'", *map(shlex.quote, lines)]) + " |"]
 
 

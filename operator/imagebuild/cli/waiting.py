@@ -19,7 +19,7 @@ def place_in_queue(build: View, others: Iterable[View]) -> tuple[int, int]:
 
 
 def _since(build: View) -> str:
-    return str(build.status.get("turnSince") or build.status.get("queuedAt") or "")
+    return str(build.status.get("queuedAt") or "")
 
 
 def state(build: View, place: tuple[int, int] | None, now: datetime) -> str:

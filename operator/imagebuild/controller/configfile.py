@@ -24,7 +24,7 @@ class ConfigError(Exception):
 def load(text: str, path: Path) -> OperatorConfig:
     try:
         written = yaml.safe_load(text) or {}
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # the parser lets those of Python out
+    except Exception as error:  # the parser lets many of Python's own out
         raise ConfigError(f"{path}: not YAML: {error}") from error
     try:
         return OperatorConfig.model_validate(written)
