@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import make
 from imagebuild.api import names
-from imagebuild.api.imagebuild import parse
+from imagebuild.api.imagebuild import ImageBuild, parse
 from imagebuild.api.status import Phase
 from imagebuild.contract import plan
 from imagebuild.contract.reasons import Reason
@@ -701,13 +703,14 @@ def test_a_build_waits_since_it_was_applied_however_late_an_operator_looks() -> 
     assert world.settle(90).queued_at == make.at(0)
 
 
-def test_a_rebuild_waits_since_it_was_asked_for() -> None:
+def test_a_rebuild_waits_since_it_was_seen_whatever_its_time_says() -> None:
+    """Who writes an old time would come before all others."""
     world = building()
     world.becomes(make.built())
     world.settle(3)
     world.now = 100
     world.ask_for_a_rebuild()
-    assert world.settle(50).queued_at == make.at(100)
+    assert world.settle(50).queued_at == make.at(150)
 
 
 def test_new_inputs_wait_since_they_were_seen() -> None:
@@ -728,3 +731,55 @@ def test_time_for_its_turn_is_over_with_the_turn_also_where_the_pod_was_never_se
     assert world.settle(2).turn_since is None
     world.becomes(make.killed("NodeLost"))
     assert told(world.settle(1_800)) == (PENDING, Reason.RETRYING)
+
+
+GATED = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}
+
+
+def test_time_for_its_turn_is_over_with_the_turn_in_another_queue_too() -> None:
+    world = World({**make.SPEC, "timeouts": {"queue": "10m"}})
+    world.settle()
+    world.becomes(GATED)
+    assert told(world.settle(1)) == (PENDING, Reason.SCHEDULING_GATED)
+    world.becomes(make.running(60))
+    assert world.settle(60).turn_since is None
+    world.becomes(make.killed("NodeLost"))
+    assert told(world.settle(1_800)) == (PENDING, Reason.RETRYING)
+
+
+def test_a_rebuild_does_not_inherit_the_wait_of_the_run_before() -> None:
+    world = World({**make.SPEC, "timeouts": {"queue": "10m"}})
+    world.overtaken = Verdict(reason=Reason.QUEUED)
+    world.settle()
+    assert told(world.settle(600)) == (FAILED, Reason.QUEUE_TIMED_OUT)
+    world.overtaken = None
+    world.now += 100
+    world.ask_for_a_rebuild()
+    world.settle(1, most=2)
+    world.becomes(GATED)
+    assert told(world.settle(1)) == (PENDING, Reason.SCHEDULING_GATED)
+    assert len(world.created) == 1
+
+
+def test_a_run_that_another_version_has_ended_is_built_again_at_the_time_that_is_asked_for() -> None:
+    later = {names.ANNOTATION_REBUILD_AT: make.timestamp(make.at(9_000))}
+    decision = decide(
+        _ended_by_a_newer_version(annotations=later), Context(pods=(), config=make.make_config(), now=make.at(7_200))
+    )
+    assert isinstance(decision, Report)
+    assert decision.wake_at == make.at(9_000)
+
+
+def test_an_edit_of_a_run_that_another_version_has_ended_is_seen() -> None:
+    decision = decide(
+        _ended_by_a_newer_version(generation=2), Context(pods=(), config=make.make_config(), now=make.at(7_200))
+    )
+    assert isinstance(decision, Report)
+    assert (decision.status.phase, decision.status.observed_generation) == (SUCCEEDED, 2)
+
+
+def _ended_by_a_newer_version(**more: Any) -> ImageBuild:
+    world = building()
+    world.becomes(make.built())
+    status = make.status_document(world.settle(3))
+    return parse({**make.build_document(**more), "status": {**status, "reason": "BuiltBetter"}})

@@ -239,7 +239,7 @@ class ImageBuildStatus(Model):
     pod_uid: Annotated[str | None, Field(alias="podUID")] = None
     """Of that pod, while the attempt is open."""
     queued_at: Time | None = None
-    """Since when the run waits for its turn: since it was applied, or asked for, where that is known."""
+    """Since when the run waits for its turn. The first one does since the ImageBuild was applied."""
     started_at: Time | None = None
     """When the container of the current attempt started."""
     finished_at: Time | None = None

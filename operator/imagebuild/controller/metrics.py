@@ -47,7 +47,7 @@ class Metrics:
         told = "Attempts whose pod failed or was lost, retried or not."
         self._attempts_failed = counter("imagebuild_attempts_failed", told, ["reason", "fault"])
         self._retries = counter("imagebuild_retries", "Attempts after the first one of a run.")
-        told = "From the beginning of a run until it has its first pod."
+        told = "From the beginning of a run, of the first since it was applied, until it has its first pod."
         self._queue_seconds = histogram("imagebuild_queue_seconds", told, buckets=_QUEUE_SECONDS)
         told = "From the creation of a run's last pod to the start of its container."
         self._start_seconds = histogram("imagebuild_start_seconds", told, buckets=_START_SECONDS)

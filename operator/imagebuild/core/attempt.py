@@ -62,7 +62,9 @@ def _live(case: Case, status: ImageBuildStatus, seen: Observation) -> Decision:
 def _waits(case: Case, status: ImageBuildStatus, seen: Observation) -> ImageBuildStatus:
     """A pod that a queue of others holds back waits for its turn still: what is missing counts from its end."""
     if seen.reason is Reason.SCHEDULING_GATED:
-        since = case.build.status.turn_since  # in our own queue: the other one goes on where that has ended
+        known = case.build.status
+        # since our own queue: the other one goes on where that has ended. Until this run is written it is another's
+        since = known.turn_since if known.run == status.run else None
         clocks = {"turn_since": since or seen.created_at, "waiting_since": None}
         return report.waiting(status, seen.reason).model_copy(update=clocks)
     was_gated = case.build.status.reason is Reason.SCHEDULING_GATED

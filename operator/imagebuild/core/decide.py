@@ -34,7 +34,7 @@ from imagebuild.core.decision import (
 )
 from imagebuild.core.nextmode import naming
 from imagebuild.core.observe import Observation
-from imagebuild.core.run import due, marked_done
+from imagebuild.core.run import due, marked_done, next_request
 from imagebuild.core.tracing import trace
 
 _REFUSAL_MAX = 1000
@@ -86,16 +86,9 @@ def _new_run(build: ImageBuild, run: Run, own: list[Observation], context: Conte
     older = [seen for seen in own if seen.run < run.number]
     if waits := _end_of_old_run(build, older, own, context.now):
         return waits
-    asked = min(_asked_at(build, run) or context.now, context.now)
-    return _same_run(build, report.begin(build.status, run, asked), own, context)
-
-
-def _asked_at(build: ImageBuild, run: Run) -> datetime | None:
-    """When somebody wanted it, as far as that is known. Builds are in that order, also where no operator looked."""
-    if run.number == 1:
-        return build.created_at
-    known = build.status.run
-    return run.rebuild_at if known is not None and run.rebuild_at != known.rebuild_at else None
+    # the first one since somebody wanted it: builds are in that order, also where no operator looked
+    since = min(build.created_at, context.now) if run.number == 1 else context.now
+    return _same_run(build, report.begin(build.status, run, since), own, context)
 
 
 def _end_of_old_run(
@@ -155,9 +148,13 @@ def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation
     expires = expires_at(build, status)
     if expires is not None and expires <= context.now:
         return Delete()
-    if build.unread:
-        return Report(status=status, wake_at=expires)  # what another version has said of it stays
-    return to_report(build, status, context)
+    if not build.unread:
+        return to_report(build, status, context)
+    if status.observed_generation == build.generation:  # what another version has said of it stays
+        times = [at for at in (next_request(build, context.now), expires) if at is not None]
+        return Report(status=status, wake_at=min(times, default=None))
+    told = status.model_copy(update={"reason": status.reason or Reason.UNKNOWN})
+    return to_report(build, told, context)
 
 
 def _is_the_last(status: ImageBuildStatus, seen: Observation) -> bool:

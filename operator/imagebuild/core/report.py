@@ -100,10 +100,15 @@ def attempted(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
 
 def under_way(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
     """The pod waits or runs."""
-    phase = Phase.RUNNING if pod.state is State.RUNNING else Phase.PENDING
-    told = pod.message or pod.reason.row.sentence
+    runs = pod.state is State.RUNNING
     return status.model_copy(
-        update={"phase": phase, "reason": pod.reason, "message": told, "started_at": pod.started_at}
+        update={
+            "phase": Phase.RUNNING if runs else Phase.PENDING,
+            "reason": pod.reason,
+            "message": pod.message or pod.reason.row.sentence,
+            "started_at": pod.started_at,
+            "turn_since": None if runs else status.turn_since,
+        }
     )
 
 
