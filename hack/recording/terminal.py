@@ -45,10 +45,23 @@ class Terminal:
         if until:
             self._wait(lambda said: until in said[before:], until, seconds)
             self._pause(1.5)
-            os.write(self._file, b"\x03")
-            before = len(self.text)
-        self.prompts(before, seconds)
+            self._interrupts(seconds)
+        else:
+            self.prompts(before, seconds)
         self._pause(2)
+
+    def _interrupts(self, seconds: float) -> None:
+        """As people do: once more where nothing has come of it, as on a machine with much to do."""
+        before, end = len(self.text), time.monotonic() + seconds
+        while True:
+            os.write(self._file, b"\x03")
+            try:
+                self.prompts(before, 5)
+            except TimeoutError:
+                if time.monotonic() > end:
+                    raise
+            else:
+                return
 
     def clears(self) -> None:
         before = len(self.text)
