@@ -90,7 +90,7 @@ def test_a_build_that_fails_is_explained_and_exits_as_the_table_says(imagebuild:
     assert "| oh dear" in described
     assert ">    2 RUN echo oh dear; exit 3" in described
     assert "What to do:" in described
-    assert "<<'END_OF_DOCKERFILE'\n  FROM busybox:1.37" in described
+    assert "  printf '%s\\n' \\\n      'FROM busybox:1.37' \\\n" in described
     imagebuild("wait", "shop", "--quiet", code=1)
 
 
