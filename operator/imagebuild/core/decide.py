@@ -31,10 +31,11 @@ from imagebuild.core.decision import (
     Stop,
     expires_at,
     to_report,
+    wakes_at,
 )
 from imagebuild.core.nextmode import naming
 from imagebuild.core.observe import Observation
-from imagebuild.core.run import due, marked_done, next_request
+from imagebuild.core.run import due, marked_done
 from imagebuild.core.tracing import trace
 
 _REFUSAL_MAX = 1000
@@ -151,8 +152,7 @@ def _over(build: ImageBuild, status: ImageBuildStatus, own: Iterable[Observation
     if not build.unread:
         return to_report(build, status, context)
     if status.observed_generation == build.generation:  # what another version has said of it stays
-        times = [at for at in (next_request(build, context.now), expires) if at is not None]
-        return Report(status=status, wake_at=min(times, default=None))
+        return Report(status=status, wake_at=wakes_at(build, status, context))
     told = status.model_copy(update={"reason": status.reason or Reason.UNKNOWN})
     return to_report(build, told, context)
 

@@ -123,9 +123,15 @@ def to_report(build: ImageBuild, status: ImageBuildStatus, context: Context, wak
     """The status, completed; wakes at the time given, when a request that is dated later comes due, or to expire."""
     told = status.model_copy(update={"warnings": _warnings(build, status, context.config)})
     sealed = seal(told, build.status, build.generation, context.now)
-    wishes = (wake_at, next_request(build, context.now), expires_at(build, sealed))
-    times = [at for at in wishes if at is not None]
-    return Report(status=sealed, wake_at=min(times, default=None))
+    return Report(status=sealed, wake_at=wakes_at(build, sealed, context, wake_at))
+
+
+def wakes_at(
+    build: ImageBuild, status: ImageBuildStatus, context: Context, wake_at: datetime | None = None
+) -> datetime | None:
+    """The first of the time given, that of a request that is dated later, and that of the object's end."""
+    wishes = (wake_at, next_request(build, context.now), expires_at(build, status))
+    return min((at for at in wishes if at is not None), default=None)
 
 
 def _warnings(build: ImageBuild, status: ImageBuildStatus, config: OperatorConfig) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ _LOOK_AGAIN = timedelta(seconds=30)
 """The longest pause between two looks for something that is missing."""
 _OPEN_ATTEMPT = (
     *("pod_name", "pod_uid", "started_at", "finished_at", "duration", "timings", "archive", "failure"),
-    "next_retry_at",
+    *("next_retry_at", "turn_since"),
 )
 _MISSING = {reason for reason in Reason if reason.row.fault is Fault.WAITING} - {Reason.SUSPENDED, Reason.RETRYING}
 
@@ -94,7 +94,7 @@ def attempted(status: ImageBuildStatus, pod: Observation) -> ImageBuildStatus:
     """An attempt has a pod now: its identity is recorded, what was known of the attempt before is gone."""
     if status.pod_uid == pod.uid:
         return status
-    cleared = status.model_copy(update=dict.fromkeys((*_OPEN_ATTEMPT, "turn_since")))  # it has had its turn
+    cleared = status.model_copy(update=dict.fromkeys(_OPEN_ATTEMPT))
     return cleared.model_copy(update={"attempt": pod.attempt, "pod_name": pod.name, "pod_uid": pod.uid})
 
 
