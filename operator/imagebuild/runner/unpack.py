@@ -31,6 +31,7 @@ def unpack(
     """Raises Problem for what is no archive, or a hostile one. `layer`: of an image, on top of what is there. `links`:
     those that lead out are kept, as in a checkout; nothing is ever written through them.
     """
+    directory = directory.resolve()
     try:
         with _opened(archive) as tar:
             for member in tar:
@@ -59,10 +60,7 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
             with tarfile.open(fileobj=file, mode="r|*") as tar:
                 yield tar
             return
-        with (
-            zstd.Reader(file) as reader,
-            tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar,
-        ):
+        with zstd.Reader(file) as reader, tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as tar:
             yield tar
 
 
@@ -109,9 +107,9 @@ def _is_there(member: tarfile.TarInfo, directory: Path) -> None:
 
 
 def _parent(member: tarfile.TarInfo, name: PurePosixPath, directory: Path) -> Path:
-    """Where the member is, within the directory."""
+    """Where the member is, within the directory, whose path has no links in it."""
     parent = (directory / str(name.parent).lstrip("/")).resolve()
-    if not parent.is_relative_to(directory.resolve()):
+    if not parent.is_relative_to(directory):
         raise tarfile.OutsideDestinationError(member, str(parent))
     return parent
 
