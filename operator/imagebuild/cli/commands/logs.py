@@ -66,9 +66,7 @@ def command(
             return close(attached.result(), err, log_shown=True)
         try:
             if archived or (run and run != build.run) or not _printed(session, build, line):
-                if not (image := archive.image(build, run)):
-                    raise _nowhere(build, run, asked=archived)
-                _print_archive(image, line, err, plain_http=archive_plain_http)
+                _print_archive(_archived(build, run, asked=archived), line, err, plain_http=archive_plain_http)
         except Problem as problem:
             if not follow:
                 raise
@@ -98,6 +96,12 @@ def _print_archive(image: str, line: Callable[[Line], None], err: Screen, *, pla
     for found in archive.read(image, plain_http=plain_http):
         if not found.text.startswith(timeline.PREFIX):
             line(found)
+
+
+def _archived(build: View, run: int | None, *, asked: bool) -> str:
+    if image := archive.image(build, run):
+        return image
+    raise _nowhere(build, run, asked=asked)
 
 
 def _nowhere(build: View, run: int | None, *, asked: bool) -> Problem:
