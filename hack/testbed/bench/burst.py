@@ -48,15 +48,10 @@ async def _each(items: Iterable[T], do: Callable[[T], Awaitable[object]]) -> Non
 
 async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Document]]:
     """Creates them: how long it took until the namespace had as many pods more, and what was created."""
-    made: list[Document] = []
     async with connected(space) as cluster:
-
-        async def create(name: str) -> None:
-            made.append(await cluster.call("POST", builds_path(space.namespace), build(name)))
-
         there = await _count(cluster, space.namespace)
         begun = time.perf_counter()
-        await _each(ids, create)
+        made = await _created(cluster, space, map(build, ids))
         async with asyncio.timeout(_PATIENCE):
             while (missing := there + len(made) - await _count(cluster, space.namespace)) > 0:  # noqa: ASYNC110  nothing tells
                 # counting costs an API server that has no time to spare: at this pace it is too early until then
@@ -67,14 +62,10 @@ async def builds(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Docume
 async def marked_done(space: Kubectl, ids: Iterable[str]) -> None:
     """Creates ImageBuilds that an operator calls finished without building them."""
     mark = {names.ANNOTATION_DONE_AT: timestamp(datetime.now(UTC))}
+    documents = map(build, ids)
+    marked = ({**each, "metadata": {**each["metadata"], "annotations": mark}} for each in documents)
     async with connected(space) as cluster:
-
-        async def create(name: str) -> None:
-            document = build(name)
-            marked = {**document, "metadata": {**document["metadata"], "annotations": mark}}
-            await cluster.call("POST", builds_path(space.namespace), marked)
-
-        await _each(ids, create)
+        await _created(cluster, space, marked)
 
 
 def succeeded(space: Kubectl) -> int:
@@ -98,14 +89,9 @@ async def bare_pods(space: Kubectl, made: list[Document], config: OperatorConfig
 
 async def only_created(space: Kubectl, ids: Iterable[str]) -> tuple[float, list[Document]]:
     """Creates ImageBuilds while there is no operator: how long it took, and what was created."""
-    made: list[Document] = []
     async with connected(space) as cluster:
-
-        async def create(name: str) -> None:
-            made.append(await cluster.call("POST", builds_path(space.namespace), build(name)))
-
         begun = time.perf_counter()
-        await _each(ids, create)
+        made = await _created(cluster, space, map(build, ids))
         return time.perf_counter() - begun, made
 
 
@@ -123,6 +109,16 @@ async def one_has_run(space: Kubectl, made: list[Document], config: OperatorConf
 async def removed(space: Kubectl, made: list[Document]) -> None:
     async with connected(space) as cluster:
         await _removed(cluster, (builds_path(space.namespace, each["metadata"]["name"]) for each in made))
+
+
+async def _created(cluster: Cluster, space: Kubectl, documents: Iterable[Document]) -> list[Document]:
+    made: list[Document] = []
+
+    async def create(document: Document) -> None:
+        made.append(await cluster.call("POST", builds_path(space.namespace), document))
+
+    await _each(documents, create)
+    return made
 
 
 async def _removed(cluster: Cluster, paths: Iterable[str]) -> None:
